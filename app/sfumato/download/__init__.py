@@ -1,0 +1,1 @@
+"""Catalogue, resumable verified download, hardware fit. No Qt."""

@@ -1,0 +1,1 @@
+"""The engine process: model file, tokenizer, session, worker. No Qt, no network, no SQL."""

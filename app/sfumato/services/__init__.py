@@ -1,0 +1,1 @@
+"""QObjects with signals: own the threads and the engine process, import no widget."""

@@ -1,0 +1,1 @@
+"""SQLite: chats, messages, versions, recordings, settings. No Qt."""

@@ -1,0 +1,1 @@
+"""Widgets: show what services signal, call what services offer."""
