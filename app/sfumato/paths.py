@@ -36,7 +36,7 @@ def state_dir() -> Path:
 
 
 def resources_dir() -> Path:
-    """Icons, themes, catalogue and the built-in guide: in the wheel, or beside app/ in a checkout."""
+    """Icons, themes, catalogue, built-in guide: in the wheel, or beside app/ in a checkout."""
     package = Path(__file__).resolve().parent
     installed = package / "resources"
     return installed if installed.is_dir() else package.parents[1] / "resources"

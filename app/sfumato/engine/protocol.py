@@ -1,8 +1,9 @@
 """Every message between the window and the engine process.
 
-Frames on the two pipes are a 4-byte little-endian length and a msgpack body (`encode`, `FrameReader`).
-The window sends requests, the engine sends events; each side decodes into its own union and refuses
-anything else. `Denoised` may be replaced by a newer one before it is sent; no other event is dropped.
+Frames on the two pipes are a 4-byte little-endian length and a msgpack body (`encode`,
+`FrameReader`). The window sends requests, the engine sends events; each side decodes into its own
+union and refuses anything else. `Denoised` may be replaced by a newer one before it is sent; no
+other event is dropped.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ __all__ = [
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One turn of a conversation. `text` of an assistant turn is the answer without its thinking."""
+    """One turn of a conversation; an assistant's `text` is the answer without its thinking."""
 
     role: Literal["system", "user", "assistant"]
     text: str
@@ -245,7 +246,7 @@ Event = (
 
 
 # Entropy as one byte. A square root keeps the small values apart that decide when a block settles:
-# byte 1 is 0.0002 nats, byte 6 about the confidence threshold, byte 255 ln(262144) or more.
+# byte 1 is 0.0002 nats, byte 5 about the confidence threshold, byte 255 ln(262144) or more.
 _ENTROPY_MAX = math.log(262144)
 
 
