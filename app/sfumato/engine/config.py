@@ -14,8 +14,9 @@ Scalar = bool | int | float | str
 
 @dataclass(frozen=True)
 class LongArray:
-    """An array of the header that is too long to be worth reading: its length only."""
+    """An array that is stepped over: too long to be worth reading, or the tokenizer's."""
 
+    type: str  # of its elements, a name of gguf's value types: STRING, INT32, FLOAT32 …
     length: int
 
 

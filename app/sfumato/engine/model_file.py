@@ -36,6 +36,7 @@ SUPPORTED_TYPES = frozenset({
 })
 # fmt: on
 
+TOKENIZER = "gemma4"
 VERSION = 3
 DEFAULT_ALIGNMENT = 32
 MAX_ALIGNMENT = 1 << 16
@@ -153,6 +154,10 @@ class _Header:
             raise self.refusal(f"has a name of {length:,} bytes in its header")
         return self.take_bytes(length).decode("utf-8", "replace")
 
+    def skip(self, count: int) -> None:
+        self.need(count)
+        self.position += count
+
     def skip_strings(self, count: int) -> None:
         """Step over `count` strings: a length of 8 bytes and as many bytes, each."""
         length_at = struct.Struct("<Q").unpack_from
@@ -209,14 +214,12 @@ def _read(path: Path, header: _Header) -> ModelFile:
         raise header.refusal("has no token embedding (“token_embd.weight”)")
     vocab = embedding.shape[1]
     config = ModelConfig.from_metadata(header.file, metadata, vocab=vocab)
-    for key, count in (
-        (f"{ARCHITECTURE}.vocab_size", metadata.get(f"{ARCHITECTURE}.vocab_size", vocab)),
-        ("tokenizer.ggml.tokens", _length(metadata.get("tokenizer.ggml.tokens"), vocab)),
-    ):
-        if count != vocab:
-            raise header.refusal(
-                f"has an embedding of {vocab:,} tokens but {_shown(str(count))} in “{key}”"
-            )
+    stated = metadata.get(f"{ARCHITECTURE}.vocab_size", vocab)
+    if stated != vocab:
+        raise header.refusal(f"has an embedding of {vocab:,} tokens but says {_shown(str(stated))}")
+    has_tokenizer = "tokenizer.ggml.tokens" in metadata
+    if has_tokenizer:
+        _check_tokenizer(header, metadata, vocab)
     _check_model_tensors(header, tensors, config)
     return ModelFile(
         path=path,
@@ -226,14 +229,35 @@ def _read(path: Path, header: _Header) -> ModelFile:
         data_offset=data_offset,
         config=config,
         sampler=sampler_defaults(header.file, metadata),
-        has_tokenizer="tokenizer.ggml.tokens" in metadata,
+        has_tokenizer=has_tokenizer,
     )
 
 
-def _length(value: Value | None, default: int) -> int:
-    if isinstance(value, LongArray):
-        return value.length
-    return len(value) if isinstance(value, tuple) else default
+def _check_tokenizer(header: _Header, metadata: Metadata, vocab: int) -> None:
+    """What llama.cpp relies on without looking: it ends the process where this is violated."""
+    if metadata.get("tokenizer.ggml.model") != TOKENIZER:
+        raise header.refusal(
+            f"has no “{TOKENIZER}” vocabulary", "choose another file of this model"
+        )
+    for name, type_, optional in (
+        ("tokens", "STRING", False),
+        ("merges", "STRING", False),
+        ("scores", "FLOAT32", True),
+        ("token_type", "INT32", False),
+    ):
+        array = metadata.get(f"tokenizer.ggml.{name}")
+        if array is None and optional:
+            continue
+        if not isinstance(array, LongArray) or array.type != type_:
+            raise header.refusal(f"has a damaged vocabulary (“{name}”)")
+        if name != "merges" and array.length != vocab:
+            raise header.refusal(
+                f"has an embedding of {vocab:,} tokens but a vocabulary of {array.length:,}"
+            )
+    for name in ("bos", "eos", "unknown", "padding", "mask"):
+        id_ = metadata.get(f"tokenizer.ggml.{name}_token_id", 0)
+        if isinstance(id_, bool) or not isinstance(id_, int) or not 0 <= id_ < vocab:
+            raise header.refusal(f"has a damaged vocabulary (“{name}_token_id”)")
 
 
 def _read_counts(header: _Header) -> tuple[int, int]:
@@ -285,16 +309,16 @@ def _read_value(header: _Header, key: str) -> Value:
         raise header.refusal(
             f"promises {count:,} entries under “{_shown(key)}” in {header.size:,} bytes"
         )
+    kept = count <= MAX_ARRAY_KEPT and not key.startswith("tokenizer.")
     if element is GGUFValueType.STRING:
-        if count > MAX_ARRAY_KEPT:
-            header.skip_strings(count)
-            return LongArray(count)
-        return tuple(header.take_string() for _ in range(count))
-    if count > MAX_ARRAY_KEPT:
-        header.need(count * smallest)
-        header.position += count * smallest
-        return LongArray(count)
-    return _read_fixed(header, element, count)
+        if kept:
+            return tuple(header.take_string() for _ in range(count))
+        header.skip_strings(count)
+    elif kept:
+        return _read_fixed(header, element, count)
+    else:
+        header.skip(count * smallest)
+    return LongArray(element.name, count)
 
 
 def _value_type(header: _Header, key: str) -> GGUFValueType:
