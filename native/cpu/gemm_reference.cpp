@@ -46,7 +46,7 @@ void gemm_panel(const PackedMatrix& w,
     const int first = panel * panel_outputs;
     const int outputs = std::min(panel_outputs, w.outputs - first);
     for (int o = 0; o < outputs; ++o) {
-        unpack_row(w, first + o, row.data());
+        reference::unpack_row(w, first + o, row.data());
         for (int i = 0; i < count; ++i) {
             const auto source = static_cast<size_t>(rows == nullptr ? i : rows[i]);
             out[static_cast<size_t>(i) * static_cast<size_t>(out_stride) + static_cast<size_t>(o)] =
