@@ -1,0 +1,272 @@
+"""The denoising of each block, kept to be watched again.
+
+Recordings have a file of their own beside the chats (attached as schema `recordings`): they are
+large, bounded and can be spared, so backups do without them and damage to one file spares the
+other.
+
+A recording is MAGIC, one version byte, and a zlib stream of
+    table    u16 count, then each distinct (id, piece): u32 id, u16 length, UTF-8 piece
+    header   u16 steps, u16 positions
+    steps    per step: u32 step, f64 mean entropy, f64 ms
+    planes   all steps' table indices (low bytes, then high bytes), entropy, accepted bits;
+             [steps, positions] each, as difference to the step before
+all little-endian.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+import zlib
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from sfumato.errors import StoreError
+from sfumato.store.database import connect, quick_check
+
+FILE_NAME = "recordings.db"
+MAGIC = b"SFUM"
+VERSION = 1
+MAX_DECODED_BYTES = 64 * 1024 * 1024
+
+
+class StepRecord(msgspec.Struct, frozen=True):
+    """One denoise step of a block. All lists and byte strings have one entry a position."""
+
+    step: int  # 1 is the first
+    ids: list[int]  # the draft (argmax)
+    pieces: list[str]
+    entropy: bytes  # one byte a position, see engine.protocol.entropy_to_byte
+    accepted: bytes  # 0 or 1
+    mean_entropy: float  # nats
+    ms: float
+
+
+def encode_recording(steps: list[StepRecord]) -> bytes:
+    """Raises ValueError for steps of unequal length or with more than 65,535 distinct tokens."""
+    positions = len(steps[0].ids) if steps else 0
+    table: dict[tuple[int, str], int] = {}
+    indices = np.zeros((len(steps), positions), np.uint16)
+    entropy = np.zeros((len(steps), positions), np.uint8)
+    accepted = np.zeros((len(steps), positions), np.uint8)
+    for at, record in enumerate(steps):
+        if {
+            len(record.ids),
+            len(record.pieces),
+            len(record.entropy),
+            len(record.accepted),
+        } != {positions}:
+            raise ValueError(f"step {record.step} has not {positions} positions throughout")
+        row = [
+            table.setdefault(token, len(table))
+            for token in zip(record.ids, record.pieces, strict=True)
+        ]
+        if len(table) > 0xFFFF or len(steps) > 0xFFFF or positions > 0xFFFF:
+            raise ValueError(f"a recording of {len(table)} distinct tokens is too large")
+        indices[at] = row
+        entropy[at] = np.frombuffer(record.entropy, np.uint8)
+        accepted[at] = np.frombuffer(record.accepted, np.uint8)
+    parts = [struct.pack("<H", len(table))]
+    for token_id, piece in table:
+        text = piece.encode("utf-8", "surrogatepass")
+        parts.append(struct.pack("<IH", token_id, len(text)) + text)
+    parts.append(struct.pack("<HH", len(steps), positions))
+    parts += [struct.pack("<Idd", r.step, r.mean_entropy, r.ms) for r in steps]
+    changed = _difference(indices)
+    parts += [
+        (changed & 0xFF).astype(np.uint8).tobytes(),
+        (changed >> 8).astype(np.uint8).tobytes(),
+        _difference(entropy).tobytes(),
+        np.packbits(_difference(accepted) & 1).tobytes(),
+    ]
+    return MAGIC + bytes([VERSION]) + zlib.compress(b"".join(parts), 9)
+
+
+def decode_recording(data: bytes) -> list[StepRecord]:
+    """Raises StoreError for anything that `encode_recording` of this version did not make."""
+    if data[:4] != MAGIC:
+        raise StoreError("This recording is damaged and cannot be shown; the answer is unharmed.")
+    if data[4:5] != bytes([VERSION]):
+        raise StoreError("This recording was made by a newer Sfumato; update to watch it.")
+    try:
+        return _decode(_inflate(data[5:]))
+    except (ValueError, struct.error, zlib.error, IndexError) as error:
+        raise StoreError(
+            f"This recording is damaged and cannot be shown ({error}); the answer is unharmed."
+        ) from error
+
+
+def _decode(body: bytes) -> list[StepRecord]:
+    at = 2
+    (count,) = struct.unpack_from("<H", body, 0)
+    table: list[tuple[int, str]] = []
+    for _ in range(count):
+        token_id, length = struct.unpack_from("<IH", body, at)
+        at += 6
+        piece = body[at : at + length]
+        if len(piece) != length:
+            raise ValueError("the table of tokens ends early")
+        table.append((token_id, piece.decode("utf-8", "surrogatepass")))
+        at += length
+    steps, positions = struct.unpack_from("<HH", body, at)
+    at += 4
+    heads = [struct.unpack_from("<Idd", body, at + 20 * step) for step in range(steps)]
+    at += 20 * steps
+    cells = steps * positions
+    if len(body) != at + 3 * cells + (cells + 7) // 8:
+        raise ValueError(f"{len(body)} bytes do not hold {steps} steps of {positions} positions")
+
+    def plane(offset: int) -> NDArray[np.uint8]:
+        found = np.frombuffer(body, np.uint8, cells, at + offset * cells)
+        return found.reshape(steps, positions)
+
+    low, high = plane(0).astype(np.uint16), plane(1).astype(np.uint16)
+    indices = np.cumsum(low | high << 8, axis=0, dtype=np.uint16)
+    entropy = np.cumsum(plane(2), axis=0, dtype=np.uint8)
+    bits = np.unpackbits(np.frombuffer(body, np.uint8, offset=at + 3 * cells), count=cells)
+    accepted = np.cumsum(bits.reshape(steps, positions), axis=0, dtype=np.uint8) & 1
+    records = []
+    for step, (number, mean_entropy, ms) in enumerate(heads):
+        tokens = [table[index] for index in indices[step].tolist()]
+        records.append(
+            StepRecord(
+                step=number,
+                ids=[token_id for token_id, _ in tokens],
+                pieces=[piece for _, piece in tokens],
+                entropy=entropy[step].tobytes(),
+                accepted=accepted[step].tobytes(),
+                mean_entropy=mean_entropy,
+                ms=ms,
+            )
+        )
+    return records
+
+
+def _difference(plane: NDArray[np.uint16] | NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Each row minus the row before, modulo the type's range. [steps, positions]"""
+    return np.diff(plane, axis=0, prepend=plane[:1] * 0)
+
+
+def _inflate(data: bytes) -> bytes:
+    stream = zlib.decompressobj()
+    body = stream.decompress(data, MAX_DECODED_BYTES)
+    if not stream.eof or stream.unused_data:
+        raise ValueError("the compressed data do not end where they should")
+    return body
+
+
+def attach(db: sqlite3.Connection, path: Path, *, read_only: bool = False) -> None:
+    """Make the recordings file (or an empty one in memory) part of a connection to the chats."""
+    if read_only and not path.exists():
+        db.execute("ATTACH ':memory:' AS recordings")
+    else:
+        uri = path.resolve().as_uri() + ("?mode=ro" if read_only else "")
+        db.execute("ATTACH ? AS recordings", (uri,))
+    if not read_only:
+        db.execute("PRAGMA recordings.journal_mode = WAL")
+        # The answer is on disk before its recording: losing the last second of these is harmless.
+        db.execute("PRAGMA recordings.synchronous = NORMAL")
+    if not read_only or not path.exists():
+        db.execute(
+            """CREATE TABLE IF NOT EXISTS recordings.recordings (
+                 id INTEGER PRIMARY KEY,
+                 message_id INTEGER NOT NULL,
+                 block INTEGER NOT NULL,
+                 bytes INTEGER NOT NULL,
+                 data BLOB NOT NULL,
+                 UNIQUE (message_id, block))"""
+        )
+        # Sums sizes without reading the recordings themselves.
+        db.execute(
+            "CREATE INDEX IF NOT EXISTS recordings.recordings_sizes ON recordings (id, bytes)"
+        )
+
+
+def examine(path: Path) -> str:
+    """The first fault of the file; "" where it is sound or missing."""
+    if not path.exists():
+        return ""
+    try:
+        db = connect(path)
+    except sqlite3.Error as error:
+        return str(error)
+    try:
+        return quick_check(db)
+    finally:
+        db.close()
+
+
+def save_recording(
+    db: sqlite3.Connection, message_id: int, block: int, steps: list[StepRecord], limit_bytes: int
+) -> int:
+    """Store how a block came about, then drop the oldest recordings beyond the limit.
+
+    Returns the bytes it takes.
+    """
+    data = encode_recording(steps)
+    db.execute(
+        "INSERT INTO recordings.recordings (message_id, block, bytes, data) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (message_id, block)"
+        " DO UPDATE SET bytes = excluded.bytes, data = excluded.data",
+        (message_id, block, len(data), data),
+    )
+    prune_recordings(db, limit_bytes)
+    return len(data)
+
+
+def load_recording(db: sqlite3.Connection, message_id: int, block: int) -> list[StepRecord] | None:
+    """None where none is kept. Raises StoreError where it is damaged."""
+    row = db.execute(
+        "SELECT data FROM recordings.recordings WHERE message_id = ? AND block = ?",
+        (message_id, block),
+    ).fetchone()
+    return decode_recording(bytes(row[0])) if row else None
+
+
+def recorded_blocks(db: sqlite3.Connection, message_id: int) -> list[int]:
+    rows = db.execute(
+        "SELECT block FROM recordings.recordings WHERE message_id = ? ORDER BY block",
+        (message_id,),
+    )
+    return [block for (block,) in rows]
+
+
+class RecordingsSize(msgspec.Struct, frozen=True):
+    blocks: int
+    bytes: int
+
+
+def recordings_size(db: sqlite3.Connection) -> RecordingsSize:
+    count, total = db.execute(
+        "SELECT count(*), coalesce(sum(bytes), 0) FROM recordings.recordings"
+        " INDEXED BY recordings_sizes"
+    ).fetchone()
+    return RecordingsSize(count, total)
+
+
+def prune_recordings(db: sqlite3.Connection, limit_bytes: int) -> int:
+    """Drop the oldest until at most `limit_bytes` remain; how many went."""
+    excess = recordings_size(db).bytes - limit_bytes
+    last = None
+    if excess > 0:
+        oldest_first = (
+            "SELECT id, bytes FROM recordings.recordings INDEXED BY recordings_sizes ORDER BY id"
+        )
+        for row_id, size in db.execute(oldest_first):
+            last = row_id
+            excess -= size
+            if excess <= 0:
+                break
+    if last is None:
+        return 0
+    return db.execute("DELETE FROM recordings.recordings WHERE id <= ?", (last,)).rowcount
+
+
+def remove_orphans(db: sqlite3.Connection) -> int:
+    """Drop the recordings of messages that are gone."""
+    return db.execute(
+        "DELETE FROM recordings.recordings WHERE message_id NOT IN (SELECT id FROM main.messages)"
+    ).rowcount
