@@ -43,7 +43,7 @@ MAX_ALIGNMENT = 1 << 16
 MAX_DIMS = 4
 MAX_NAME_BYTES = 65535  # of a key or a tensor
 MAX_ARRAY_KEPT = 4096  # longer arrays are stepped over
-MAX_HEADER_BYTES = 256 << 20  # the real one has 16 million
+MAX_HEADER_BYTES = 64 << 20  # the real one has 16 million
 READ_BYTES = 4 << 20
 
 DAMAGED = "download it again"
@@ -95,7 +95,7 @@ class ModelFile:
     def name(self) -> str:
         """The name the file gives itself, else its file name."""
         name = self.metadata.get("general.name")
-        return name if isinstance(name, str) and name else self.path.stem
+        return _shown(name) if isinstance(name, str) and name else self.path.stem
 
     @property
     def parameters(self) -> int:
