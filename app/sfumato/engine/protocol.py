@@ -3,7 +3,7 @@
 Frames on the two pipes are a 4-byte little-endian length and a msgpack body (`encode`,
 `FrameReader`). The window sends requests, the engine sends events; each side decodes into its own
 union and refuses anything else. `Denoised` may be replaced by a newer one before it is sent; no
-other event is dropped.
+other event is dropped, and the last `Denoised` of a block always arrives.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ __all__ = [
     "Shutdown",
     "Stop",
     "Unload",
+    "Unloaded",
     "byte_to_entropy",
     "decode_event",
     "decode_request",
@@ -75,11 +76,11 @@ class Load(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 class CancelLoad(msgspec.Struct, frozen=True, tag=True):
-    """Give up the load that is under way."""
+    """Give up the load that is under way; `Unloaded` follows, or `Loaded` if it came too late."""
 
 
 class Unload(msgspec.Struct, frozen=True, tag=True):
-    pass
+    """Close the model and free its memory; `Unloaded` follows."""
 
 
 class Generate(msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -132,7 +133,8 @@ class Device(msgspec.Struct, frozen=True):
     memory_bytes: int
     detail: str  # instruction set, or compute capability and driver
     usable: bool = True
-    reason: str = ""  # why it is not usable, one sentence
+    reason: str = ""  # why it is not usable, part of a sentence
+    free_bytes: int | None = None  # when the engine started; None: unknown
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -158,6 +160,10 @@ class Loaded(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     pools: dict[str, int]  # bytes per pool: weights, kv, workspace
     expected_ms_per_step: float | None
     sampler: SamplerConfig  # the file's own defaults
+
+
+class Unloaded(msgspec.Struct, frozen=True, tag=True):
+    """No model is loaded any more: it was asked for, or a load was given up."""
 
 
 class Prefilled(msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -203,18 +209,24 @@ class Committed(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     steps: int
     settled: bool  # False: it ran out of steps
     mean_entropy: float
-    ms: float
+    ms: float  # of all its steps
 
 
 class Finished(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """The end of an answer: it ended, was stopped, had max_blocks blocks, or filled the context.
+
+    tokens_per_second is `tokens` over `seconds`: the time from the request to the last step, the
+    reading of the prompt included; steps that a Stop made worthless count as time, not as tokens.
+    """
+
     turn: int
     reason: Literal["end", "stopped", "length", "context"]
-    tokens: int
+    tokens: int  # kept: committed, before the first stop token
     blocks: int
     steps: int
     seconds: float
     tokens_per_second: float
-    peak_bytes: int
+    peak_bytes: int  # cpu: the most the engine has held; cuda: what it holds on the device
 
 
 class Counted(msgspec.Struct, frozen=True, tag=True):
@@ -241,7 +253,17 @@ class Log(msgspec.Struct, frozen=True, tag=True):
 
 
 Event = (
-    Ready | Loading | Loaded | Prefilled | Denoised | Committed | Finished | Counted | Failed | Log
+    Ready
+    | Loading
+    | Loaded
+    | Unloaded
+    | Prefilled
+    | Denoised
+    | Committed
+    | Finished
+    | Counted
+    | Failed
+    | Log
 )
 
 

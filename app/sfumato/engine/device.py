@@ -1,0 +1,141 @@
+"""Which device computes, what fits where, and why."""
+
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sfumato.engine import _native
+from sfumato.engine.config import ModelConfig
+from sfumato.engine.protocol import Device
+from sfumato.errors import ModelLoadError
+
+# Beside weights and cache a GPU holds the logits of a canvas and the activations of a layer.
+GPU_WORKSPACE_BYTES = 512 << 20
+# Positions a sliding layer keeps beyond its window, so that a conversation can be rewound.
+REWIND = 4096
+
+
+@dataclass(frozen=True)
+class Placement:
+    device: str  # cpu | cuda:N
+    sentence: str  # what computes where, and why
+
+
+def devices() -> list[Device]:
+    """What this machine has, the CPU first, usable or not."""
+    return [_cpu(), *_gpus()]
+
+
+def place(requested: str, needed_bytes: int, found: Sequence[Device]) -> Placement:
+    """Choose a device for a model that needs that much memory on a GPU.
+
+    auto: the GPU with the most free memory if the model fits, else the CPU. A device asked for by
+    name is taken if it works at all. Raises ModelLoadError if it does not.
+    """
+    cpu, *gpus = found
+    on_cpu = f"On the CPU ({cpu.name}, {cpu.detail})"
+    if requested == "cpu":
+        return Placement("cpu", f"{on_cpu}, as chosen.")
+    if requested != "auto":
+        gpu = next((gpu for gpu in gpus if gpu.id == requested), None)
+        if gpu is None:
+            names = ", ".join(device.id for device in found)
+            raise ModelLoadError(f"There is no device “{requested}” here; choose one of {names}.")
+        if not gpu.usable:
+            raise ModelLoadError(f"{gpu.name} cannot be used ({gpu.reason}); choose the CPU.")
+        return Placement(gpu.id, f"On {gpu.name}, as chosen.")
+    usable = [gpu for gpu in gpus if gpu.usable]
+    if not usable:
+        why = "; ".join(f"{gpu.name}: {gpu.reason}" for gpu in gpus) or "no NVIDIA GPU was found"
+        return Placement("cpu", f"{on_cpu}: {why}.")
+    gpu = max(usable, key=_free)
+    memory = f"{gigabytes(needed_bytes)} are needed, {gigabytes(_free(gpu))} are free"
+    if needed_bytes > _free(gpu):
+        return Placement("cpu", f"{on_cpu}: {gpu.name} has too little memory, {memory}.")
+    return Placement(gpu.id, f"On {gpu.name}: {memory}.")
+
+
+def needed_bytes(weights: int, config: ModelConfig, context: int) -> int:
+    """About what a GPU must have free: weights, 16-bit KV cache, workspace."""
+    kv = 0
+    for layer in range(config.layers):
+        kept = context
+        if config.sliding[layer]:
+            kept = min(context, config.window + config.canvas + REWIND)
+        kv += 2 * 2 * kept * config.kv_heads[layer] * config.head_dim(layer)
+    logits = 4 * config.canvas * config.vocab
+    return weights + kv + logits + GPU_WORKSPACE_BYTES
+
+
+def available_memory() -> int:
+    """Bytes of main memory that a new allocation may hope for; 0 where unknown."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            fields = dict(line.split(":") for line in lines)
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return 0
+
+
+def peak_bytes() -> int:
+    """The most main memory this process has held, mapped weights included; 0 where unknown."""
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def gigabytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB"
+
+
+def _free(gpu: Device) -> int:
+    return gpu.memory_bytes if gpu.free_bytes is None else gpu.free_bytes
+
+
+def _cpu() -> Device:
+    total = 0
+    if hasattr(os, "sysconf"):
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    features = _native.cpu_features()
+    usable = features.get("avx2", False)
+    return Device(
+        id="cpu",
+        name=_cpu_name(),
+        memory_bytes=total,
+        free_bytes=available_memory() or None,
+        detail=f"{cores} cores, {_native.instruction_set()}",
+        usable=usable,
+        reason="" if usable else "it lacks AVX2",
+    )
+
+
+def _cpu_name() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return " ".join(line.partition(":")[2].split())
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _gpus() -> list[Device]:
+    return [
+        Device(
+            id=gpu["id"],
+            name=gpu["name"],
+            memory_bytes=gpu["memory_bytes"],
+            free_bytes=gpu["free_bytes"],
+            detail=f"compute capability {gpu['compute_capability']}, driver {gpu['driver']}",
+            usable=gpu["usable"],
+            reason=gpu["reason"],
+        )
+        for gpu in _native.cuda_devices()
+    ]
