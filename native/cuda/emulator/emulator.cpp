@@ -1,0 +1,306 @@
+// Fibers, barriers and memory of the emulated device; see README.md.
+#include <cuda_runtime.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <vector>
+
+uint3 threadIdx, blockIdx;
+dim3 blockDim, gridDim;
+
+namespace {
+constexpr size_t shared_limit = 99 * 1024;  // what compute capability 8.6 and 8.9 can give a block
+}
+
+namespace sfumato::cuda {
+alignas(128) unsigned char shared_memory[shared_limit];
+}
+
+// Saves the callee-saved registers on the stack of `from` and continues on the stack `to`.
+extern "C" void emulator_switch(void** from, void* to);
+asm(R"(
+.text
+.globl emulator_switch
+.type emulator_switch, @function
+emulator_switch:
+    push %rbp
+    push %rbx
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    mov %rsp, (%rdi)
+    mov %rsi, %rsp
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbx
+    pop %rbp
+    ret
+.size emulator_switch, .-emulator_switch
+)");
+
+namespace emulator {
+namespace {
+
+constexpr size_t stack_bytes = 128 * 1024;
+enum class State { ready, at_block, at_warp, done };
+
+struct Copy {
+    void* to;
+    const void* from;
+    int bytes, source_bytes;
+};
+
+struct Fiber {
+    void* stack_pointer = nullptr;
+    State state = State::ready;
+    unsigned mask = 0;
+    unsigned collectives = 0;  // how many this lane has entered
+    uint3 index{};
+    std::vector<std::vector<Copy>> groups;  // committed and not yet waited for, oldest first
+    std::vector<Copy> open;                 // issued since the last commit
+};
+
+struct Slot {
+    unsigned char bytes[32][32];
+    unsigned given = 0;  // lanes
+};
+
+struct Warp {
+    Slot slots[2];
+};
+
+std::vector<Fiber> fibers;
+std::vector<Warp> warps;
+std::vector<unsigned char*> stacks;
+void* scheduler = nullptr;
+size_t current = 0;
+const std::function<void()>* body = nullptr;
+std::string kernel_name;
+std::mt19937 shuffle([] {
+    const char* seed = std::getenv("SFUMATO_EMULATOR_SEED");
+    return seed ? static_cast<unsigned>(std::atoi(seed)) : 1u;
+}());
+
+void yield(State state) {
+    fibers[current].state = state;
+    emulator_switch(&fibers[current].stack_pointer, scheduler);
+}
+
+void fiber_main() {
+    (*body)();
+    yield(State::done);
+    fail("a finished thread went on");
+}
+
+void prepare(size_t i) {
+    while (stacks.size() <= i) stacks.push_back(static_cast<unsigned char*>(std::aligned_alloc(4096, stack_bytes)));
+    auto** top = reinterpret_cast<void**>(stacks[i] + stack_bytes);
+    *--top = nullptr;                                    // keeps the stack aligned as after a call
+    *--top = reinterpret_cast<void*>(&fiber_main);       // where the first switch returns to
+    for (int r = 0; r < 6; ++r) *--top = nullptr;        // callee-saved registers
+    fibers[i] = Fiber{};
+    fibers[i].stack_pointer = top;
+}
+
+// Lets every warp go on whose waiting lanes all arrived. Returns whether one did.
+bool release_warps() {
+    bool released = false;
+    for (size_t w = 0; w * 32 < fibers.size(); ++w) {
+        const size_t first = w * 32, last = std::min(first + 32, fibers.size());
+        for (size_t i = first; i < last; ++i) {
+            if (fibers[i].state != State::at_warp) continue;
+            const unsigned mask = fibers[i].mask;
+            bool complete = true;
+            for (size_t j = first; j < last; ++j)
+                if (mask >> (j - first) & 1)
+                    complete &= fibers[j].state == State::done ||
+                                (fibers[j].state == State::at_warp && fibers[j].mask == mask);
+            if (!complete) continue;
+            for (size_t j = first; j < last; ++j)
+                if (mask >> (j - first) & 1 && fibers[j].state == State::at_warp) fibers[j].state = State::ready;
+            released = true;
+        }
+    }
+    return released;
+}
+
+bool release_block() {
+    bool any = false;
+    for (const Fiber& f : fibers) {
+        if (f.state == State::at_block) any = true;
+        else if (f.state != State::done) return false;
+    }
+    for (Fiber& f : fibers)
+        if (f.state == State::at_block) f.state = State::ready;
+    return any;
+}
+
+void run_block() {
+    std::vector<size_t> order(fibers.size());
+    for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+    for (;;) {
+        std::shuffle(order.begin(), order.end(), shuffle);
+        bool ran = false, alive = false;
+        for (size_t i : order) {
+            if (fibers[i].state == State::ready) {
+                current = i;
+                threadIdx = fibers[i].index;
+                emulator_switch(&scheduler, fibers[i].stack_pointer);
+                ran = true;
+            }
+            alive |= fibers[i].state != State::done;
+        }
+        if (!alive) return;
+        if (!ran && !release_warps() && !release_block()) fail("threads wait for each other in vain");
+    }
+}
+
+}  // namespace
+
+void fail(const char* what) {
+    std::fprintf(stderr, "CUDA emulator: %s: %s (block %u %u %u, thread %u %u %u)\n", kernel_name.c_str(), what,
+                 blockIdx.x, blockIdx.y, blockIdx.z, threadIdx.x, threadIdx.y, threadIdx.z);
+    std::abort();
+}
+
+void run(const char* kernel, dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& thread) {
+    kernel_name = kernel;
+    const size_t threads = size_t(block.x) * block.y * block.z;
+    if (threads == 0 || threads > 1024) fail("a block of no or more than 1024 threads");
+    if (shared_bytes > shared_limit) fail("more dynamic shared memory than a block can have");
+    if (size_t(grid.x) * grid.y * grid.z == 0 || grid.y > 65535 || grid.z > 65535) fail("an impossible grid");
+    body = &thread;
+    gridDim = grid;
+    blockDim = block;
+    fibers.resize(threads);
+    for (unsigned z = 0; z < grid.z; ++z)
+        for (unsigned y = 0; y < grid.y; ++y)
+            for (unsigned x = 0; x < grid.x; ++x) {
+                blockIdx = {x, y, z};
+                std::memset(sfumato::cuda::shared_memory, 0xff, shared_limit);
+                warps.assign((threads + 31) / 32, Warp{});
+                for (size_t i = 0; i < threads; ++i) {
+                    prepare(i);
+                    fibers[i].index = {unsigned(i % block.x), unsigned(i / block.x % block.y),
+                                       unsigned(i / block.x / block.y)};
+                }
+                run_block();
+                for (size_t i = shared_bytes; i < shared_limit; ++i)
+                    if (sfumato::cuda::shared_memory[i] != 0xff) fail("wrote beyond its shared memory");
+            }
+}
+
+int lane() { return static_cast<int>(current % 32); }
+
+void block_barrier() { yield(State::at_block); }
+
+void warp_barrier(unsigned mask) {
+    const size_t first = current / 32 * 32;
+    const size_t lanes = std::min<size_t>(32, fibers.size() - first);
+    if (lanes < 32) mask &= (1u << lanes) - 1;
+    if (!(mask >> lane() & 1)) fail("a lane outside the mask of its collective");
+    fibers[current].mask = mask;
+    yield(State::at_warp);
+}
+
+void exchange(unsigned mask, const void* value, size_t bytes, const unsigned char* (&out)[32]) {
+    // Two slots in turn: a lane can be at most one collective ahead of the slowest.
+    Slot& slot = warps[current / 32].slots[fibers[current].collectives++ % 2];
+    if (bytes > sizeof slot.bytes[0]) fail("a collective of too large a value");
+    const int self = lane();
+    std::memcpy(slot.bytes[self], value, bytes);
+    warp_barrier(mask);
+    const size_t first = current / 32 * 32;
+    for (int i = 0; i < 32; ++i) {
+        const bool gave = (mask >> i & 1) && first + size_t(i) < fibers.size();
+        out[i] = gave ? slot.bytes[i] : nullptr;
+    }
+}
+
+void copy_async(void* shared, const void* global, int bytes, int source_bytes) {
+    if (reinterpret_cast<uintptr_t>(shared) % size_t(bytes) || reinterpret_cast<uintptr_t>(global) % size_t(bytes))
+        fail("a misaligned cp.async");
+    fibers[current].open.push_back({shared, global, bytes, source_bytes});
+}
+
+void copy_commit() {
+    fibers[current].groups.push_back(std::move(fibers[current].open));
+    fibers[current].open.clear();
+}
+
+void copy_wait(int pending_groups) {
+    auto& groups = fibers[current].groups;
+    while (static_cast<int>(groups.size()) > pending_groups) {
+        for (const Copy& c : groups.front()) {
+            std::memset(c.to, 0, size_t(c.bytes));
+            std::memcpy(c.to, c.from, size_t(c.source_bytes));
+        }
+        groups.erase(groups.begin());
+    }
+}
+
+}  // namespace emulator
+
+namespace {
+constexpr size_t emulated_memory = size_t(1) << 32;
+size_t used_memory = 0;
+
+// Device memory is laid out as [size, padding to 256 bytes][memory].
+cudaError_t allocate(void** p, size_t bytes) {
+    if (used_memory + bytes > emulated_memory) return cudaErrorMemoryAllocation;
+    const size_t whole = (bytes + 256 + 255) / 256 * 256;
+    auto* block = static_cast<unsigned char*>(std::aligned_alloc(256, whole));
+    if (!block) return cudaErrorMemoryAllocation;
+    std::memset(block, 0xff, whole);
+    std::memcpy(block, &bytes, sizeof bytes);
+    used_memory += bytes;
+    *p = block + 256;
+    return cudaSuccess;
+}
+
+cudaError_t release(void* p) {
+    if (!p) return cudaSuccess;
+    auto* block = static_cast<unsigned char*>(p) - 256;
+    size_t bytes;
+    std::memcpy(&bytes, block, sizeof bytes);
+    used_memory -= bytes;
+    std::free(block);
+    return cudaSuccess;
+}
+}  // namespace
+
+cudaError_t cudaGetDeviceCount(int* count) {
+    *count = 1;
+    return cudaSuccess;
+}
+cudaError_t cudaSetDevice(int device) { return device == 0 ? cudaSuccess : cudaErrorInvalidValue; }
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int) {
+    *p = {};
+    std::snprintf(p->name, sizeof p->name, "emulated device");
+    p->totalGlobalMem = emulated_memory;
+    p->sharedMemPerBlockOptin = shared_limit;
+    p->major = 8;
+    p->minor = 6;
+    p->multiProcessorCount = 4;
+    p->l2CacheSize = 4 << 20;
+    return cudaSuccess;
+}
+cudaError_t cudaDriverGetVersion(int* version) {
+    *version = 13000;
+    return cudaSuccess;
+}
+cudaError_t cudaRuntimeGetVersion(int* version) { return cudaDriverGetVersion(version); }
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+    *total = emulated_memory;
+    *free = emulated_memory - used_memory;
+    return cudaSuccess;
+}
+cudaError_t cudaMalloc(void** p, size_t bytes) { return allocate(p, bytes); }
+cudaError_t cudaFree(void* p) { return release(p); }
+cudaError_t cudaMallocHost(void** p, size_t bytes) { return allocate(p, bytes); }
+cudaError_t cudaFreeHost(void* p) { return release(p); }
