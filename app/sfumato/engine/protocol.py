@@ -30,6 +30,7 @@ __all__ = [
     "Device",
     "Event",
     "Failed",
+    "FailureKind",
     "Finished",
     "FrameError",
     "FrameReader",
@@ -108,7 +109,10 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
 
 
 class CountTokens(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """How many tokens a conversation takes, answered by `Counted` with the same `request`."""
+    """How many tokens a conversation takes: `Counted` with the same `request`, if a model is loaded.
+
+    Answered between two steps of an answer under way.
+    """
 
     request: int
     messages: list[Message]
@@ -235,12 +239,23 @@ class Counted(msgspec.Struct, frozen=True, tag=True):
     context: int
 
 
+FailureKind = Literal[
+    "model_file",  # no model we can run
+    "model_gone",  # the file is not where it was
+    "memory",
+    "device",  # the CPU or GPU cannot do it, or computes wrongly
+    "context",  # the conversation is too long
+    "request",  # this request cannot be answered, others can
+    "protocol",  # garbage on a pipe, or another version; the engine ends
+    "crash",  # the engine is gone
+    "internal",  # a mistake of ours
+]
+
+
 class Failed(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Something ended badly: what (one sentence), and the way out (one sentence)."""
 
-    kind: Literal[
-        "model_file", "model_gone", "memory", "device", "context", "protocol", "crash", "internal"
-    ]
+    kind: FailureKind
     message: str
     advice: str
     turn: int | None = None
