@@ -109,9 +109,9 @@ class Stop(msgspec.Struct, frozen=True, tag=True):
 
 
 class CountTokens(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """How many tokens a conversation takes: `Counted` with the same `request`, if a model is loaded.
+    """How many tokens a conversation takes: `Counted` with the same `request` follows.
 
-    Answered between two steps of an answer under way.
+    Answered between two steps of an answer under way; not at all while no model is loaded.
     """
 
     request: int

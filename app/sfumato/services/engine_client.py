@@ -168,7 +168,7 @@ class EngineClient(QObject):
         if isinstance(event, Finished | Failed) and event.turn == self._turn:
             self._turn = None
         if isinstance(event, Failed) and event.kind == "protocol":
-            self._explained = True  # the engine ends itself after this
+            self._explained = True  # the engine ends itself after this and needs no obituary
         self.received.emit(event)
 
     def _refuse(self, message: str, advice: str) -> None:
