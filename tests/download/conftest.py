@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from download.hub_server import MIB, REPOSITORY, Content, LocalHub
-
 from sfumato.download.catalogue import Model
 from sfumato.download.downloader import Clock, Download, Progress
 from sfumato.download.hub import Hub
@@ -51,7 +50,7 @@ def model() -> Model:
 def download(
     hub: LocalHub, clock: FastClock, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Download]:
-    """download(connections=1, ...) prepares a transfer of the hub's file into tmp_path, in chunks of 1 MiB."""
+    """download(connections=1, ...) prepares a transfer of the hub's file, in chunks of 1 MiB."""
     monkeypatch.setattr("sfumato.download.downloader.RESERVE_BYTES", 0)
 
     def prepare(**options: object) -> Download:

@@ -1,14 +1,22 @@
-"""Each fault ends complete and verified, or stopped with a sentence, and costs at most one chunk."""
+"""Each fault ends complete and verified, or with a sentence, and costs at most one chunk."""
 
+import errno
 import hashlib
+import shutil
+import threading
+import zlib
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
+from random import Random
 
 import pytest
 from download.conftest import FastClock, Heard
 from download.hub_server import MIB, Content, Fault, LocalHub
-
-from sfumato.download.downloader import Download, Stage
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sfumato.download.downloader import Download, Progress, Stage
+from sfumato.download.part import Header, Part, discard, journal_path, part_path, unfinished
 from sfumato.errors import DownloadError
 
 Prepare = Callable[..., Download]
@@ -111,3 +119,291 @@ def test_a_store_whose_etag_changed_is_believed_after_the_hub_confirmed_the_file
     assert done is not None
     assert_whole(done.path, hub.files["model.gguf"])
     assert done.fetched_bytes == hub.files["model.gguf"].size
+
+
+def test_a_bit_flipped_where_a_fault_was_is_found_by_fetching_one_chunk_again(
+    hub: LocalHub, download: Prepare
+) -> None:
+    # The request that carries the wrong bit breaks off in the same chunk.
+    hub.faults = [Fault("flip", position=77, after=400_000)]
+    done = download(connections=1).run()
+    assert done is not None
+    content = hub.files["model.gguf"]
+    assert_whole(done.path, content)
+    assert done.fetched_bytes - content.size <= MIB
+
+
+def test_a_bit_flipped_in_silence_is_found_by_fetching_the_file_at_most_once_more(
+    hub: LocalHub, download: Prepare
+) -> None:
+    hub.faults = [Fault("flip", position=9 * MIB + 77)]
+    done = download(connections=1).run()
+    assert done is not None
+    content = hub.files["model.gguf"]
+    assert_whole(done.path, content)
+    assert done.fetched_bytes - content.size <= 10 * MIB
+
+
+def test_two_flipped_bits_are_both_found(hub: LocalHub, download: Prepare) -> None:
+    hub.faults = [Fault("flip", position=3 * MIB + 5), Fault("flip", position=20 * MIB)]
+    done = download(connections=3).run()
+    assert done is not None
+    assert_whole(done.path, hub.files["model.gguf"])
+
+
+def test_a_file_that_stays_wrong_stops_with_a_sentence_and_keeps_the_part(
+    hub: LocalHub, download: Prepare
+) -> None:
+    hub.said_sha256 = "0" * 64
+    transfer = download()
+    with pytest.raises(DownloadError, match="does not have the checksum it should have"):
+        transfer.run()
+    assert not transfer.path.exists()
+    assert part_path(transfer.path).stat().st_size == hub.files["model.gguf"].size
+    assert transfer.fetched_bytes <= 2 * hub.files["model.gguf"].size
+
+
+def test_pause_stops_the_bytes_and_resume_goes_on_without_fetching_any_twice(
+    hub: LocalHub, download: Prepare
+) -> None:
+    transfer = download()
+    paused = threading.Event()
+
+    def hear(progress: Progress) -> None:
+        if progress.stage is Stage.DOWNLOADING and not paused.is_set():
+            transfer.pause()
+            paused.set()
+        elif progress.stage is Stage.PAUSED:
+            before = transfer.fetched_bytes
+            assert transfer.fetched_bytes == before
+            transfer.resume()
+
+    transfer = download(on_progress=hear, speed_limit=5 * MIB / 100)
+    limit_off = threading.Thread(target=_unlimit_after, args=(paused, transfer))
+    limit_off.start()
+    done = transfer.run()
+    limit_off.join()
+    assert paused.is_set()
+    assert done is not None
+    assert_whole(done.path, hub.files["model.gguf"])
+    assert done.fetched_bytes == hub.files["model.gguf"].size
+
+
+def _unlimit_after(event: threading.Event, transfer: Download) -> None:
+    event.wait(30)
+    transfer.speed_limit = None
+
+
+def test_a_cancelled_download_goes_on_where_it_was(hub: LocalHub, download: Prepare) -> None:
+    first = download()
+    hub.on_sent = lambda sent: first.cancel(keep_part=True) if sent >= 9 * MIB else None
+    assert first.run() is None
+    assert not first.path.exists()
+    left = unfinished(first.path.parent)
+    assert [u.final for u in left] == [first.path]
+    assert left[0].received >= first.fetched_bytes - 64_000
+
+    hub.on_sent = lambda sent: None
+    second = download()
+    done = second.run()
+    assert done is not None
+    content = hub.files["model.gguf"]
+    assert_whole(done.path, content)
+    assert first.fetched_bytes + second.fetched_bytes - content.size <= MIB
+
+
+def test_cancel_without_the_part_leaves_nothing(hub: LocalHub, download: Prepare) -> None:
+    transfer = download()
+    hub.on_sent = lambda sent: transfer.cancel(keep_part=False) if sent >= 9 * MIB else None
+    assert transfer.run() is None
+    assert list(transfer.path.parent.iterdir()) == []
+
+
+def test_what_an_earlier_run_recorded_but_the_disk_lost_is_fetched_again(
+    hub: LocalHub, download: Prepare
+) -> None:
+    """After a power cut the journal may know of bytes that never reached the disk."""
+    first = download(connections=1)
+    hub.on_sent = lambda sent: first.cancel(keep_part=True) if sent >= 20 * MIB else None
+    assert first.run() is None
+    hub.on_sent = lambda sent: None
+    with part_path(first.path).open("rb+") as part:
+        part.seek(5 * MIB)
+        part.write(bytes(4096))
+    second = download()
+    done = second.run()
+    assert done is not None
+    content = hub.files["model.gguf"]
+    assert_whole(done.path, content)
+    assert first.fetched_bytes + second.fetched_bytes - content.size <= 2 * MIB
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(damage=st.binary(max_size=200), at=st.floats(0, 1), cut=st.floats(0, 1))
+def test_a_damaged_journal_costs_bytes_and_never_the_file(
+    tmp_path: Path, damage: bytes, at: float, cut: float
+) -> None:
+    content = Content(3 * MIB)
+    header = Header(
+        repository="a/b",
+        file="m.gguf",
+        revision="main",
+        bytes=content.size,
+        sha256=content.sha256,
+        chunk_bytes=MIB,
+    )
+    final = tmp_path / "m.gguf"
+    discard(final)
+    part = Part(final, header)
+    part.path.write_bytes(b"".join(content.pieces(0, content.size)))
+    for chunk in part.chunks[:2]:
+        chunk.received, chunk.crc32 = MIB, zlib.crc32(content.read(chunk.start, MIB))
+        part.record(chunk)
+    part.close()
+    text = journal_path(final).read_bytes()
+    where = int(at * len(text))
+    journal_path(final).write_bytes((text[:where] + damage + text[where:])[: int(cut * 1e3)])
+
+    again = Part(final, header)
+    for chunk in again.chunks:
+        assert 0 <= chunk.received <= chunk.length
+        again.confirm(chunk)
+        if chunk.received:
+            data = b"".join(again.read(chunk, chunk.received))
+            assert zlib.crc32(data) == chunk.crc32
+    again.close()
+
+
+def test_a_full_disk_stops_with_a_sentence_before_a_byte_is_fetched(
+    hub: LocalHub, download: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(100, 90, 10))
+    with pytest.raises(DownloadError, match=r"needs 0\.0 GB more in .* and 0\.0 GB are free"):
+        download().run()
+    assert hub.asked("store") == []
+
+
+def test_a_disk_that_fills_up_midway_stops_with_a_sentence_and_keeps_what_arrived(
+    hub: LocalHub, download: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transfer = download(connections=1)
+
+    def full(file: FileIO, data: memoryview) -> None:
+        if file.tell() >= 10 * MIB:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        assert file.write(data) == len(data)
+
+    monkeypatch.setattr("sfumato.download.downloader._write", full)
+    with pytest.raises(DownloadError, match="is full: make room"):
+        transfer.run()
+    monkeypatch.undo()
+    assert unfinished(transfer.path.parent)[0].received == 10 * MIB
+
+
+def test_a_server_that_never_sends_parts_stops_with_a_sentence(
+    hub: LocalHub, download: Prepare
+) -> None:
+    hub.faults = [Fault("whole") for _ in range(20)]
+    with pytest.raises(DownloadError, match="sends whole files only"):
+        download().run()
+
+
+def test_a_dead_server_stops_with_a_sentence_after_a_while(
+    hub: LocalHub, download: Prepare, clock: FastClock
+) -> None:
+    hub.faults = [Fault("status", status=503) for _ in range(100)]
+    before = clock.now()
+    with pytest.raises(DownloadError, match="answers 503, again and again: what has arrived"):
+        download(connections=1).run()
+    assert 120 < clock.now() - before < 600
+
+
+def test_a_server_that_drips_for_ever_stops_with_a_sentence(
+    hub: LocalHub, download: Prepare
+) -> None:
+    hub.faults = [Fault("drip") for _ in range(100)]
+    with pytest.raises(DownloadError, match="has sent nothing for 30 seconds, again and again"):
+        download(connections=1).run()
+
+
+def test_interruptions_without_end_are_survived_as_long_as_bytes_arrive(
+    hub: LocalHub, download: Prepare
+) -> None:
+    random = Random(4)
+    hub.faults = [Fault("cut", after=random.randrange(10_000, 400_000)) for _ in range(60)]
+    done = download().run()
+    assert done is not None
+    assert_whole(done.path, hub.files["model.gguf"])
+
+
+def test_a_jump_of_the_clock_is_neither_a_stall_nor_a_speed(
+    hub: LocalHub, download: Prepare, clock: FastClock
+) -> None:
+    jumped = threading.Event()
+
+    def jump(sent: int) -> None:
+        if sent >= 5 * MIB and not jumped.is_set():
+            jumped.set()
+            clock.jump(100_000.0)
+
+    hub.on_sent = jump
+    heard = Heard()
+    done = download(on_progress=heard, connections=1).run()
+    assert done is not None
+    assert_whole(done.path, hub.files["model.gguf"])
+    assert len(hub.asked("store")) <= 25
+    assert all(p.stage is not Stage.WAITING for p in heard)
+    assert all(p.eta_seconds is None or p.eta_seconds >= 0 for p in heard)
+
+
+def test_the_speed_limit_holds_over_all_connections(
+    hub: LocalHub, download: Prepare, clock: FastClock
+) -> None:
+    size = hub.files["model.gguf"].size
+    before = clock.now()
+    download(speed_limit=size / 50).run()
+    assert clock.now() - before >= 49
+
+
+def test_the_same_file_is_not_downloaded_twice_at_once(hub: LocalHub, download: Prepare) -> None:
+    second: list[str] = []
+
+    def start_another() -> None:
+        with pytest.raises(DownloadError) as refused:
+            download().run()
+        second.append(str(refused.value))
+
+    heard = Heard(lambda p: p.stage is Stage.DOWNLOADING, start_another)
+    done = download(on_progress=heard, speed_limit=hub.files["model.gguf"].size / 100).run()
+    assert done is not None
+    assert second == ["model.gguf is already being downloaded by another Sfumato."]
+
+
+def test_progress_counts_up_to_the_whole_and_ends_with_done(
+    hub: LocalHub, download: Prepare
+) -> None:
+    heard = Heard()
+    size = hub.files["model.gguf"].size
+    download(on_progress=heard, speed_limit=size / 20).run()
+    counts = [p.bytes for p in heard if p.stage is Stage.DOWNLOADING]
+    assert counts == sorted(counts)
+    assert any(p.eta_seconds is not None and 0 < p.eta_seconds < 60 for p in heard)
+    assert heard[-1] == Progress(Stage.DONE, size, size)
+
+
+def test_nothing_is_asked_of_the_network_when_only_the_renaming_is_left(
+    hub: LocalHub, download: Prepare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Part, "publish", lambda part: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            download().run()
+    asked = len(hub.requests)
+    done = download().run()
+    assert done is not None
+    assert_whole(done.path, hub.files["model.gguf"])
+    assert len(hub.requests) == asked

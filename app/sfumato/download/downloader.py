@@ -307,6 +307,7 @@ class Download:
             known is not None
             and (known.repository, known.file) == (self.model.repository, self.model.file)
             and self.model.sha256 in (None, known.sha256)
+            and self.model.bytes in (None, known.bytes)
         ):
             return known
         remote = self._remote = self._ask_patiently()

@@ -23,6 +23,7 @@ import msgspec
 
 CHUNK_BYTES = 16 << 20
 _READ_BYTES = 1 << 20
+_LEAST_CHUNK_BYTES = 64 << 10  # less comes from a damaged journal, and means millions of chunks
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,9 +210,9 @@ def _read_journal(path: Path) -> tuple[Header | None, list[_Record]]:
         return None, []
     try:
         header = msgspec.json.decode(lines[0], type=Header)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return None, []
-    if header.version != 1 or header.bytes <= 0 or header.chunk_bytes <= 0:
+    if header.version != 1 or header.bytes <= 0 or header.chunk_bytes < _LEAST_CHUNK_BYTES:
         return None, []
     records = []
     for line in lines[1:]:
