@@ -313,7 +313,7 @@ def _write(pipe: int, data: bytes) -> None:
         view = view[os.write(pipe, view) :]
 
 
-def _claim_pipes() -> tuple[int, int]:
+def claim_pipes() -> tuple[int, int]:
     """File descriptors of requests and events, which nobody else can reach any more."""
     requests, events = os.dup(0), os.dup(1)
     if sys.platform == "win32":
@@ -328,7 +328,7 @@ def _claim_pipes() -> tuple[int, int]:
     return requests, events
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Ask Linux for SIGKILL when the window dies; elsewhere the end of the pipe has to do."""
     if sys.platform == "linux":
         import ctypes
@@ -337,8 +337,8 @@ def _die_with_parent() -> None:
 
 
 def main(loader: Loader = load) -> None:
-    requests, events = _claim_pipes()
-    _die_with_parent()
+    requests, events = claim_pipes()
+    die_with_parent()
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the window's business
     Worker(requests, events, loader).run(device.devices())

@@ -10,7 +10,8 @@
 Qt's own process class reads and writes the pipes from the event loop: no thread of ours runs in the
 window. While the window is busy the pipe fills up, and the engine replaces steps that were not
 taken (see engine/worker.py), so a stalled window never has a queue to work off. Whatever the child
-does, the client reports it as an event and lives on.
+does, the client reports it as an event and lives on: every Generate is followed by Finished or
+Failed with its turn.
 """
 
 import signal
@@ -115,7 +116,7 @@ class EngineClient(QObject):
         """End the process at once, whatever it is doing, and start a new one."""
         if self._process is not None:
             self._leave(0)
-            self.ended.emit("")
+            self._say_farewell()
         self.start()
 
     def close(self) -> None:
@@ -123,7 +124,7 @@ class EngineClient(QObject):
         if self._process is not None:
             self.request(Shutdown())
             self._leave(SHUTDOWN_MS)
-            self.ended.emit("")
+            self._say_farewell()
 
     def _leave(self, patience_ms: int) -> None:
         """End the process; nothing that it still says is reported."""
@@ -138,7 +139,15 @@ class EngineClient(QObject):
                 process.kill()
                 process.waitForFinished(KILL_MS)
         process.deleteLater()
-        self._turn = None
+
+    def _say_farewell(self) -> None:
+        """The process was ended on request, perhaps in the middle of an answer."""
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            message = "The engine was closed before the answer was finished."
+            advice = "Ask again, or continue the answer."
+            self.received.emit(Failed(kind="crash", message=message, advice=advice, turn=turn))
+        self.ended.emit("")
 
     def _read_events(self) -> None:
         process = self._process
@@ -179,6 +188,7 @@ class EngineClient(QObject):
             turn=self._turn,
             detail=self.stderr_tail,
         )
+        self._turn = None
         self._leave(0)
         self.received.emit(failure)
         self.ended.emit(message)
