@@ -19,7 +19,7 @@ import msgspec
 
 from sfumato.errors import StoreError
 from sfumato.store import migrations
-from sfumato.store.database import connect, explain, now_ms, quick_check
+from sfumato.store.database import connect, explain, first_fault, now_ms
 
 EVERY = timedelta(hours=24)
 DAYS_KEPT = 7
@@ -116,7 +116,7 @@ def fault(path: Path) -> str:
     except sqlite3.Error as error:
         return str(error)
     try:
-        problem = quick_check(db)
+        problem = first_fault(db)
         if not problem and not migrations.applied(db):
             problem = "it is empty"
     except sqlite3.Error as error:

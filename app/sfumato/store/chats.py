@@ -138,16 +138,17 @@ def purge_deleted(db: sqlite3.Connection) -> int:
     """
     now = now_ms()
     limit = now - UNDO_DAYS * 24 * 3600 * 1000
-    removed = 0
     for table in ("chats", "messages"):
         db.execute(f"UPDATE {table} SET deleted_ms = ? WHERE deleted_ms > ?", (now, now))
     # UNION, not UNION ALL: a damaged file may hold a circle.
-    doomed = """
-        WITH RECURSIVE doomed (id) AS (
-          SELECT id FROM messages WHERE deleted_ms < :limit
-          UNION SELECT messages.id FROM messages JOIN doomed ON messages.parent_id = doomed.id)
-        DELETE FROM messages WHERE id IN (SELECT id FROM doomed)"""
-    removed += db.execute(doomed, {"limit": limit}).rowcount
+    removed = db.execute(
+        """DELETE FROM messages WHERE id IN (
+             WITH RECURSIVE doomed (id) AS (
+               SELECT id FROM messages WHERE deleted_ms < ?
+               UNION SELECT messages.id FROM messages JOIN doomed ON parent_id = doomed.id)
+             SELECT id FROM doomed)""",
+        (limit,),
+    ).rowcount
     removed += db.execute("DELETE FROM chats WHERE deleted_ms < ?", (limit,)).rowcount
     db.execute("DELETE FROM drafts WHERE chat_id <> 0 AND chat_id NOT IN (SELECT id FROM chats)")
     return removed

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfumato.errors import StoreError
-from sfumato.store.database import connect, quick_check
+from sfumato.store.database import connect, first_fault
 
 FILE_NAME = "recordings.db"
 MAGIC = b"SFUM"
@@ -194,7 +194,7 @@ def examine(path: Path) -> str:
     except sqlite3.Error as error:
         return str(error)
     try:
-        return quick_check(db)
+        return first_fault(db)
     finally:
         db.close()
 

@@ -46,7 +46,7 @@ def problem_with(folder: Path) -> str:
     except sqlite3.Error as error:
         return str(error) if database.is_damage(error) else ""
     try:
-        problem = database.quick_check(db)
+        problem = database.first_fault(db, full=True)
         if not problem and not migrations.applied(db) and _has_tables(db):
             problem = "it is not a database of Sfumato"
         return problem
@@ -102,7 +102,7 @@ def repair(folder: Path, problem: str) -> RepairReport:
             )
             add_report(db, report)
             db.execute("COMMIT")
-            if fault := database.quick_check(db):
+            if fault := database.first_fault(db):
                 raise StoreError(
                     f"{path} is damaged ({problem}) and so is its repaired copy ({fault}); "
                     "check the disk, the damaged file is untouched."

@@ -1,0 +1,57 @@
+"""A store in a folder of its own, a database in memory, a clock that can be set."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from sfumato.store import Store, database, migrations, recordings
+
+DAY_MS = 24 * 3600 * 1000
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def store(folder: Path) -> Iterator[Store]:
+    with Store.open(folder) as opened:
+        yield opened
+
+
+def memory_database() -> sqlite3.Connection:
+    """What the functions of the store work on, without a file."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.execute("PRAGMA foreign_keys = ON")
+    migrations.migrate(db)
+    recordings.attach(db, Path("/nowhere"), read_only=True)
+    return db
+
+
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    made = memory_database()
+    yield made
+    made.close()
+
+
+class Clock:
+    """Milliseconds that only a test moves on."""
+
+    def __init__(self, now_ms: int) -> None:
+        self.now_ms = now_ms
+
+    def move(self, *, days: float = 0) -> None:
+        self.now_ms += int(days * DAY_MS)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock(1_790_000_000_000)
+    fake = SimpleNamespace(time_ns=lambda: made.now_ms * 1_000_000)
+    monkeypatch.setattr(database, "time", fake)
+    return made
