@@ -1,0 +1,357 @@
+"""One conversation over one model: prefix, blocks, stops, ends (engine/session.py)."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+from fakes import FakeModel, blocks_of
+from sfumato.engine import canvas as canvas_module
+from sfumato.engine.protocol import (
+    Committed,
+    Denoised,
+    Event,
+    Finished,
+    Generate,
+    Message,
+    Prefilled,
+    entropy_to_byte,
+)
+from sfumato.engine.sampler import SamplerConfig
+from sfumato.engine.session import ContextFullError, Session, WrongNumbersError
+from sfumato.engine.template import encode_prompt
+from sfumato.engine.tokenizer import Tokenizer
+from sfumato.errors import GenerationError
+from tiny_model import write_tiny_model
+
+HELLO = [Message("user", "hello")]
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tokenizer]:
+    path = write_tiny_model(tmp_path_factory.mktemp("model") / "tiny.gguf", tokenizer=True)
+    with Tokenizer.open(path) as opened:
+        yield opened
+
+
+def session_of(tokenizer: Tokenizer, model: FakeModel) -> Session:
+    return Session(model, tokenizer, SamplerConfig())  # type: ignore[arg-type]
+
+
+def fake_model(tokenizer: Tokenizer, reply: str | None = "Hello there.", **options) -> FakeModel:
+    blocks = [] if reply is None else blocks_of(tokenizer, reply)
+    return FakeModel(tokenizer.size, blocks, **options)
+
+
+def ask(session: Session, messages: Sequence[Message] = HELLO, **options) -> list[Event]:
+    request = Generate(turn=1, messages=list(messages), seed=7, **options)
+    return list(session.answer(request))
+
+
+def of_type(events: Sequence[Event], kind: type) -> list:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def text_of(events: Sequence[Event]) -> str:
+    return "".join(event.text for event in of_type(events, Committed))
+
+
+def test_an_answer_is_prefilled_denoised_committed_finished(tokenizer):
+    events = ask(session_of(tokenizer, fake_model(tokenizer, "Hello there.")))
+    kinds = [type(event).__name__ for event in events]
+    assert kinds == ["Prefilled", "Denoised", "Denoised", "Denoised", "Committed", "Finished"]
+
+
+def test_an_answer_of_several_blocks_is_the_whole_text(tokenizer):
+    text = "A longer answer, of more than three canvases, without a gap."
+    events = ask(session_of(tokenizer, fake_model(tokenizer, text)))
+    assert text_of(events) == text
+    assert [event.block for event in of_type(events, Committed)] == [0, 1, 2, 3]
+
+
+def test_steps_are_counted_from_one_in_each_block(tokenizer):
+    events = ask(session_of(tokenizer, fake_model(tokenizer, "More than one canvas.")))
+    steps = [(event.block, event.step) for event in of_type(events, Denoised)]
+    assert steps == [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3)]
+
+
+def test_the_last_block_is_not_committed_to_the_cache(tokenizer):
+    model = fake_model(tokenizer, "More than one canvas.")
+    ask(session_of(tokenizer, model))
+    assert model.calls.count("commit 16") == 1
+
+
+def test_an_empty_reply_is_a_reply(tokenizer):
+    events = ask(session_of(tokenizer, fake_model(tokenizer, "")))
+    (committed,) = of_type(events, Committed)
+    assert (committed.text, committed.kept) == ("", 0)
+    assert events[-1].reason == "end"
+    assert events[-1].tokens == 0
+
+
+def test_the_thought_is_apart_from_the_answer(tokenizer):
+    reply = "<|channel>thought\nhm, a greeting\n<channel|>Hello"
+    events = ask(session_of(tokenizer, fake_model(tokenizer, reply)), thinking=True)
+    thinking = "".join(event.thinking for event in of_type(events, Committed))
+    assert (thinking.strip(), text_of(events)) == ("hm, a greeting", "Hello")
+
+
+def test_a_block_that_runs_out_of_steps_is_committed_as_unsettled(tokenizer):
+    session = session_of(tokenizer, fake_model(tokenizer, steps=0))
+    events = ask(session, sampler=SamplerConfig(max_steps=4), max_blocks=1)
+    (committed,) = of_type(events, Committed)
+    assert (committed.settled, committed.steps) == (False, 4)
+
+
+def test_tokens_are_those_before_the_stop_token(tokenizer):
+    events = ask(session_of(tokenizer, fake_model(tokenizer, "0123456789 0123456789")))
+    finished = events[-1]
+    assert finished.tokens == sum(event.kept for event in of_type(events, Committed)) == 21
+    assert finished.tokens_per_second == finished.tokens / finished.seconds
+
+
+def test_an_answer_ends_after_max_blocks(tokenizer):
+    events = ask(session_of(tokenizer, fake_model(tokenizer, None)), max_blocks=3)
+    assert (events[-1].reason, events[-1].blocks) == ("length", 3)
+
+
+@pytest.mark.parametrize("room", range(33, 49))
+def test_an_answer_ends_where_the_context_is_full(tokenizer, room):
+    prompt = len(encode_prompt(tokenizer, HELLO, thinking=False))
+    model = fake_model(tokenizer, None, context=prompt + room)
+    events = ask(session_of(tokenizer, model))
+    assert events[-1].reason == "context"
+    assert events[-1].blocks == room // 16
+    assert model.position + 16 <= model.context
+
+
+def test_a_conversation_that_does_not_fit_is_refused_with_numbers(tokenizer):
+    session = session_of(tokenizer, fake_model(tokenizer, context=64))
+    with pytest.raises(ContextFullError, match=r"takes 2\d\d tokens .* 16, .* holds 64; start"):
+        ask(session, [Message("user", "x" * 200)])
+
+
+def test_a_refused_conversation_leaves_the_session_usable(tokenizer):
+    session = session_of(tokenizer, fake_model(tokenizer, context=64))
+    with pytest.raises(ContextFullError):
+        ask(session, [Message("user", "x" * 200)])
+    assert text_of(ask(session)) == "Hello there."
+
+
+# Prefix
+
+
+def test_the_same_conversation_is_not_prefilled_twice(tokenizer):
+    session = session_of(tokenizer, fake_model(tokenizer))
+    first, second = ask(session)[0], ask(session)[0]
+    assert (first.reused, second.reused) == (0, first.tokens)
+
+
+def conversation(turns: int, session: Session, **options) -> list[list[Event]]:
+    """So many questions, each with the earlier answers before it."""
+    messages, answers = [], []
+    for turn in range(turns):
+        messages.append(Message("user", f"question {turn}, and more of it"))
+        answers.append(ask(session, messages, **options))
+        messages.append(Message("assistant", text_of(answers[-1])))
+    return answers
+
+
+def ids_of(events: Sequence[Event]) -> list[list[int]]:
+    return [event.ids for event in of_type(events, Committed)]
+
+
+@pytest.mark.parametrize("can_rewind", [True, False], ids=["rewinds", "cannot rewind"])
+def test_three_turns_give_the_ids_of_fresh_sessions(tokenizer, can_rewind):
+    """FakeModel's ids depend on everything in its cache."""
+    session = session_of(tokenizer, fake_model(tokenizer, None, can_rewind=can_rewind))
+    messages = []
+    for turn, events in enumerate(conversation(3, session, max_blocks=2)):
+        messages.append(Message("user", f"question {turn}, and more of it"))
+        fresh = ask(session_of(tokenizer, fake_model(tokenizer, None)), messages, max_blocks=2)
+        assert ids_of(events) == ids_of(fresh)
+        messages.append(Message("assistant", text_of(events)))
+
+
+def test_a_later_turn_reuses_everything_up_to_the_last_answer(tokenizer):
+    session = session_of(tokenizer, fake_model(tokenizer))
+    first, second, third = conversation(3, session)
+    scaffold = len(tokenizer.encode_markup("<|channel>thought\n<channel|>"))
+    assert second[0].reused == first[0].tokens - scaffold
+    assert third[0].reused == second[0].tokens - scaffold
+
+
+def test_a_ring_that_cannot_rewind_is_filled_again(tokenizer):
+    model = fake_model(tokenizer, can_rewind=False)
+    _, second = conversation(2, session_of(tokenizer, model))
+    assert second[0].reused == 0
+    assert model.cache == encode_prompt(
+        tokenizer,
+        [
+            Message("user", "question 0, and more of it"),
+            Message("assistant", "Hello there."),
+            Message("user", "question 1, and more of it"),
+        ],
+        thinking=False,
+    )
+
+
+def test_after_a_failed_pass_nothing_is_reused(tokenizer):
+    model = fake_model(tokenizer)
+    session = session_of(tokenizer, model)
+    ask(session)
+    prefill = model.prefill
+
+    def fail_half_way(ids: Sequence[int]) -> None:
+        prefill(ids[:3])
+        raise RuntimeError("half-way")
+
+    model.prefill = fail_half_way  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError, match="half-way"):
+        ask(session, [Message("user", "another")])
+    model.prefill = prefill  # type: ignore[method-assign]
+    assert ask(session)[0].reused == 0
+    assert model.cache == encode_prompt(tokenizer, HELLO, thinking=False)
+
+
+def test_an_answer_is_continued_with_the_cache_of_its_prompt(tokenizer):
+    model = fake_model(tokenizer, " there.")
+    session = session_of(tokenizer, model)
+    first = ask(session)[0]
+    messages = [*HELLO, Message("assistant", "Hello")]
+    events = ask(session, messages, continue_answer=True)
+    assert events[0].reused == first.tokens
+    assert text_of(events) == " there."
+
+
+# Stopping
+
+
+@pytest.mark.parametrize("at", [1, 2, 4, 5])
+def test_stop_is_honoured_before_the_next_step(tokenizer, at):
+    model = fake_model(tokenizer, "More than one canvas.")
+    session = session_of(tokenizer, model)
+    events = []
+    request = Generate(turn=1, messages=HELLO, seed=7)
+    for event in session.answer(request, lambda: len(of_type(events, Denoised)) >= at):
+        events.append(event)
+    assert model.calls.count("denoise") == at
+    assert (events[-1].reason, events[-1].steps) == ("stopped", at)
+
+
+def test_stop_keeps_the_blocks_that_are_committed(tokenizer):
+    session = session_of(tokenizer, fake_model(tokenizer, "0123456789ABCDEF and more"))
+    events = []
+    for event in session.answer(
+        Generate(turn=1, messages=HELLO), lambda: len(of_type(events, Committed)) == 1
+    ):
+        events.append(event)
+    assert events[-1].reason == "stopped"
+    assert text_of(events) == "0123456789ABCDEF"
+    assert events[-1].tokens == 16
+
+
+def test_a_canvas_that_settled_when_stop_came_is_kept(tokenizer):
+    session = session_of(tokenizer, fake_model(tokenizer, "Hello there."))
+    events = []
+    for event in session.answer(
+        Generate(turn=1, messages=HELLO), lambda: len(of_type(events, Denoised)) == 3
+    ):
+        events.append(event)
+    assert text_of(events) == "Hello there."
+
+
+def test_stop_ends_a_long_prefill_between_two_slices(tokenizer):
+    model = fake_model(tokenizer)
+    request = Generate(turn=1, messages=[Message("user", "x" * 2000)])
+    events = list(session_of(tokenizer, model).answer(request, lambda: len(model.calls) == 2))
+    assert [type(event) for event in events] == [Finished]
+    assert model.calls == ["prefill 512", "prefill 512"]
+
+
+def test_a_closed_answer_leaves_the_session_usable(tokenizer):
+    model = fake_model(tokenizer, None)
+    session = session_of(tokenizer, model)
+    events = session.answer(Generate(turn=1, messages=HELLO, seed=7, max_blocks=2))
+    while not isinstance(next(events), Committed):
+        pass
+    next(events)
+    events.close()
+    fresh = ask(session_of(tokenizer, fake_model(tokenizer, None)), max_blocks=2)
+    assert ids_of(ask(session, max_blocks=2)) == ids_of(fresh)
+
+
+# Start canvas, pins, seeds
+
+
+def test_start_and_pins_belong_to_the_first_block(tokenizer):
+    model = fake_model(tokenizer, "More than one canvas.")
+    pinned = [-1] * 15 + [500]
+    events = ask(session_of(tokenizer, model), start=[-1] * 16, pinned=pinned)
+    steps = of_type(events, Denoised)
+    assert {step.pinned for step in steps if step.block == 0} == {bytes(15) + b"\1"}
+    assert {step.pinned for step in steps if step.block == 1} == {bytes(16)}
+    assert (model.start, model.pinned) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["start", "pinned"])
+def test_a_canvas_of_another_length_is_refused(tokenizer, name):
+    with pytest.raises(GenerationError, match="has 3 cells, not 16"):
+        ask(session_of(tokenizer, fake_model(tokenizer)), **{name: [1, 2, 3]})
+
+
+@pytest.mark.parametrize(
+    ("messages", "options"),
+    [
+        ([], {}),
+        ([*HELLO, Message("assistant", "Hi")], {}),
+        (HELLO, {"continue_answer": True}),
+        (HELLO, {"max_blocks": 0}),
+    ],
+)
+def test_a_request_without_a_question_is_refused(tokenizer, messages, options):
+    with pytest.raises(GenerationError):
+        ask(session_of(tokenizer, fake_model(tokenizer)), messages, **options)
+
+
+def test_a_random_seed_is_told_and_repeats_the_answer(tokenizer):
+    session = session_of(tokenizer, fake_model(tokenizer, None))
+    first = list(session.answer(Generate(turn=1, messages=HELLO, max_blocks=1)))
+    (prefilled,) = of_type(first, Prefilled)
+    again = list(
+        session.answer(Generate(turn=1, messages=HELLO, max_blocks=1, seed=prefilled.seed))
+    )
+    assert ids_of(first) == ids_of(again)
+
+
+# Values
+
+
+def test_numbers_that_are_none_are_an_error(tokenizer):
+    model = fake_model(tokenizer)
+    denoise = model.denoise
+
+    def poisoned(temperature: float):
+        step = denoise(temperature)
+        step.mean_entropy = float("nan")
+        return step
+
+    model.denoise = poisoned  # type: ignore[method-assign]
+    with pytest.raises(WrongNumbersError, match="no number on cpu"):
+        ask(session_of(tokenizer, model))
+
+
+def test_pieces_of_a_step_join_to_its_text(tokenizer):
+    events = ask(session_of(tokenizer, fake_model(tokenizer, "é and all")))
+    last = of_type(events, Denoised)[-1]
+    assert "".join(last.pieces) == "é and all"
+    assert len(last.pieces) == len(last.noise_pieces) == len(last.entropy) == 16
+
+
+def test_entropy_becomes_bytes_as_the_protocol_says():
+    nats = np.array([0.0, -1e-9, 1e-5, 0.005, 0.1, 1.0, 3.3, 12.4, 12.5, 40.0], np.float32)
+    assert list(canvas_module._to_bytes(nats)) == [entropy_to_byte(float(n)) for n in nats]
+
+
+def test_tokens_are_counted_as_they_are_prefilled(tokenizer):
+    session = session_of(tokenizer, fake_model(tokenizer))
+    assert session.count_tokens(HELLO) == ask(session)[0].tokens
