@@ -1,0 +1,254 @@
+// Model and Step.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <mutex>
+#include <string>
+#include <tuple>
+
+#include "bindings/arrays.h"
+#include "model/model.h"
+
+namespace sfumato::bindings {
+namespace {
+
+using Tensor = std::tuple<std::string, int64_t, std::vector<int64_t>, uint64_t>;
+
+template <class T>
+T field(const nb::dict& config, const char* name) {
+    check(config.contains(name), "the configuration lacks ", name);
+    return nb::cast<T>(config[name]);
+}
+
+ModelConfig config_of(const nb::dict& d) {
+    return {.layers = field<int>(d, "layers"),
+            .hidden = field<int>(d, "hidden"),
+            .dense_ffn = field<int>(d, "dense_ffn"),
+            .expert_ffn = field<int>(d, "expert_ffn"),
+            .experts = field<int>(d, "experts"),
+            .experts_used = field<int>(d, "experts_used"),
+            .heads = field<int>(d, "heads"),
+            .kv_heads = field<std::vector<int>>(d, "kv_heads"),
+            .head_dim_full = field<int>(d, "head_dim_full"),
+            .head_dim_sliding = field<int>(d, "head_dim_sliding"),
+            .sliding = field<std::vector<bool>>(d, "sliding"),
+            .window = field<int>(d, "window"),
+            .rope_base_full = field<float>(d, "rope_base_full"),
+            .rope_base_sliding = field<float>(d, "rope_base_sliding"),
+            .rms_eps = field<float>(d, "rms_eps"),
+            .softcap = field<float>(d, "softcap"),
+            .vocab = field<int>(d, "vocab"),
+            .canvas = field<int>(d, "canvas"),
+            .context_length = field<int>(d, "context_length")};
+}
+
+// A Model for Python: one caller at a time, other threads of Python run meanwhile.
+class Session {
+  public:
+    Session(const std::string& path,
+            const std::vector<Tensor>& tensors,
+            const nb::dict& config,
+            const std::string& device,
+            int context,
+            const std::string& compute,
+            int threads,
+            nb::object progress)
+        : device_(device) {
+        check(device == "cpu", "device ", device, " is not part of this build");
+        check(compute == "fast" || compute == "reference",
+              "compute is ", compute, ", not fast or reference");
+        ModelOptions options{.context = context,
+                             .compute = compute == "fast" ? Compute::fast : Compute::reference,
+                             .threads = threads};
+        if (!progress.is_none())
+            options.progress = [&](double share) {
+                nb::gil_scoped_acquire gil;
+                return nb::cast<bool>(progress(share));
+            };
+        const ModelConfig shape = config_of(config);
+        std::vector<TensorInfo> infos;
+        for (const auto& [name, type, dims, offset] : tensors) infos.push_back({name, type, dims, offset});
+        nb::gil_scoped_release released;
+        model_ = std::make_unique<Model>(path, infos, shape, options);
+    }
+
+    const std::string& device() const { return device_; }
+    const Model& model() const { return *model_; }
+
+    template <class Work>
+    auto run(Work&& work) {
+        nb::gil_scoped_release released;
+        const std::scoped_lock lock(busy_);
+        return work(*model_);
+    }
+
+  private:
+    std::string device_;
+    std::unique_ptr<Model> model_;
+    std::mutex busy_;
+};
+
+nb::object prefill(Session& s, nb::handle object, bool hidden) {
+    const std::vector<int32_t> ids = ids_of(object);
+    const int width = s.model().config().hidden;
+    std::vector<float> out(hidden ? ids.size() * static_cast<size_t>(width) : 0);
+    s.run([&](Model& m) { m.prefill(ids, hidden ? out.data() : nullptr); });
+    if (!hidden) return nb::none();
+    return nb::cast(array(std::move(out), ids.size(), width));
+}
+
+auto begin_canvas(Session& s,
+                  nb::handle start,
+                  nb::handle pinned,
+                  uint64_t seed,
+                  uint32_t block,
+                  float entropy_bound,
+                  int stability_threshold,
+                  float confidence_threshold) {
+    const std::vector<int32_t> start_ids = ids_of(start), pinned_ids = ids_of(pinned);
+    const CanvasOptions options{.start = start_ids,
+                                .pinned = pinned_ids,
+                                .seed = seed,
+                                .block = block,
+                                .entropy_bound = entropy_bound,
+                                .stability_threshold = stability_threshold,
+                                .confidence_threshold = confidence_threshold};
+    std::vector<int32_t> canvas = s.run([&](Model& m) {
+        m.begin_canvas(options);
+        return m.canvas();
+    });
+    const size_t size = canvas.size();
+    return array(std::move(canvas), size);
+}
+
+Step denoise(Session& s, float temperature, nb::handle uniform, nb::handle renoise) {
+    Array<float> draws;
+    if (!uniform.is_none()) draws = nb::cast<Array<float>>(uniform);
+    const std::vector<int32_t> tokens = ids_of(renoise);
+    const std::span<const float> given =
+        uniform.is_none() ? std::span<const float>{} : span_of(draws);
+    return s.run([&](Model& m) { return m.denoise(temperature, given, tokens); });
+}
+
+auto last_logits(Session& s) {
+    const ModelConfig& c = s.model().config();
+    std::vector<float> out(static_cast<size_t>(c.canvas) * static_cast<size_t>(c.vocab));
+    s.run([&](Model& m) { m.last_logits(out.data()); });
+    return array(std::move(out), c.canvas, c.vocab);
+}
+
+auto cached(Session& s, int layer, bool keys) {
+    const Model& m = s.model();
+    check(layer >= 0 && layer < m.config().layers, "layer ", layer, " of ", m.config().layers);
+    const int heads = m.config().key_heads(layer), d = m.config().head_dim(layer);
+    const int positions = m.cache().kept_positions(layer);
+    std::vector<float> out(static_cast<size_t>(heads) * static_cast<size_t>(positions) *
+                           static_cast<size_t>(d));
+    s.run([&](Model& model) { model.cache().copy(layer, keys, out.data()); });
+    return array(std::move(out), heads, positions, d);
+}
+
+nb::dict pools(const Session& s) {
+    nb::dict out;
+    out["weights"] = s.model().weight_bytes();
+    out["kv_cache"] = s.model().cache_bytes();
+    out["scratch"] = s.model().scratch_bytes();
+    return out;
+}
+
+// An array of the step, alive as long as anyone holds it.
+template <class T, auto member>
+auto step_array(nb::pointer_and_handle<Step> self) {
+    const auto& values = self.p->*member;
+    return nb::ndarray<nb::numpy, const T, nb::ndim<1>>(values.data(), {values.size()}, self.h);
+}
+
+void bind_step(nb::module_& m) {
+    nb::class_<Step>(m, "Step")
+        .def_prop_ro("argmax", &step_array<int32_t, &Step::argmax>)
+        .def_prop_ro("sampled", &step_array<int32_t, &Step::sampled>)
+        .def_prop_ro("canvas", &step_array<int32_t, &Step::canvas>)
+        .def_prop_ro("entropy", &step_array<float, &Step::entropy>)
+        .def_prop_ro("accepted", [](nb::pointer_and_handle<Step> self) {
+            const auto* flags = reinterpret_cast<const bool*>(self.p->accepted.data());
+            return nb::ndarray<nb::numpy, const bool, nb::ndim<1>>(
+                flags, {self.p->accepted.size()}, self.h);
+        })
+        .def_ro("mean_entropy", &Step::mean_entropy)
+        .def_ro("stable", &Step::stable)
+        .def_ro("settled", &Step::settled);
+}
+
+}  // namespace
+
+void bind_model(nb::module_& m) {
+    bind_step(m);
+    nb::class_<Session>(m, "Model")
+        .def(nb::init<const std::string&,
+                      const std::vector<Tensor>&,
+                      const nb::dict&,
+                      const std::string&,
+                      int,
+                      const std::string&,
+                      int,
+                      nb::object>(),
+             nb::arg("path"),
+             nb::arg("tensors"),
+             nb::arg("config"),
+             nb::kw_only(),
+             nb::arg("device") = "cpu",
+             nb::arg("context") = 8192,
+             nb::arg("compute") = "fast",
+             nb::arg("threads") = 0,
+             nb::arg("progress") = nb::none())
+        .def_prop_ro("position", [](const Session& s) { return s.model().position(); })
+        .def_prop_ro("oldest_rewind", [](const Session& s) { return s.model().oldest_rewind(); })
+        .def_prop_ro("context", [](const Session& s) { return s.model().context(); })
+        .def_prop_ro("canvas_length", [](const Session& s) { return s.model().config().canvas; })
+        .def_prop_ro("device", &Session::device)
+        .def_prop_ro("threads", [](const Session& s) { return s.model().threads(); })
+        .def_prop_ro("pools", &pools)
+        .def("prefill", [](Session& s, nb::handle ids) { prefill(s, ids, false); }, nb::arg("ids"))
+        .def("prefill_hidden",
+             [](Session& s, nb::handle ids) { return prefill(s, ids, true); },
+             nb::arg("ids"))
+        .def("commit", [](Session& s, nb::handle ids) { prefill(s, ids, false); }, nb::arg("ids"))
+        .def("truncate",
+             [](Session& s, int position) { s.run([&](Model& m) { m.truncate(position); }); },
+             nb::arg("position"))
+        .def("begin_canvas",
+             &begin_canvas,
+             nb::kw_only(),
+             nb::arg("start") = nb::none(),
+             nb::arg("pinned") = nb::none(),
+             nb::arg("seed") = 0,
+             nb::arg("block") = 0,
+             nb::arg("entropy_bound") = 0.1f,
+             nb::arg("stability_threshold") = 1,
+             nb::arg("confidence_threshold") = 0.005f)
+        .def("set_canvas",
+             [](Session& s, nb::handle object) {
+                 const std::vector<int32_t> ids = ids_of(object);
+                 s.run([&](Model& m) { m.set_canvas(ids); });
+             },
+             nb::arg("ids"))
+        .def("set_pinned",
+             [](Session& s, nb::handle object) {
+                 const std::vector<int32_t> ids = ids_of(object);
+                 s.run([&](Model& m) { m.set_pinned(ids); });
+             },
+             nb::arg("pinned").none())
+        .def("denoise",
+             &denoise,
+             nb::arg("temperature"),
+             nb::kw_only(),
+             nb::arg("uniform") = nb::none(),
+             nb::arg("renoise") = nb::none())
+        .def("last_logits", &last_logits)
+        .def("keys", [](Session& s, int layer) { return cached(s, layer, true); }, nb::arg("layer"))
+        .def("values", [](Session& s, int layer) { return cached(s, layer, false); }, nb::arg("layer"));
+}
+
+}  // namespace sfumato::bindings

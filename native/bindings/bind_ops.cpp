@@ -1,0 +1,8 @@
+// Single operations, for tests and benches.
+#include "bindings/arrays.h"
+
+namespace sfumato::bindings {
+
+void bind_ops(nb::module_&) {}
+
+}  // namespace sfumato::bindings

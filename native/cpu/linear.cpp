@@ -1,0 +1,34 @@
+#include "ops/linear.h"
+
+namespace sfumato::cpu {
+
+Rows rows_for(const Context& context, View<const float> x) {
+    Rows rows{.rows = x.rows, .inputs = x.width, .x = x.data};
+    if (context.compute == Compute::reference) return rows;
+    const int groups = x.width / group;
+    auto* q = context.scratch.take<int8_t>(x.size());
+    float* scale = context.scratch.take<float>(x.rows, groups).data;
+    float* sum = context.scratch.take<float>(x.rows, groups).data;
+    context.threads.run_range(x.rows, 16, [&](int begin, int end, int) {
+        quantize_rows(x.data, begin, end, x.width, q, scale, sum);
+    });
+    rows.q = q;
+    rows.scale = scale;
+    rows.sum = sum;
+    return rows;
+}
+
+void linear(const Context& context, const LinearArgs& a) {
+    Arena::Scope scope(context.scratch);
+    const Rows rows = rows_for(context, a.x);
+    int panels = 0;
+    for (const Projection& p : a.projections) panels += p.w->panels();
+    context.threads.run(panels, [&](int panel, int) {
+        const Projection* p = a.projections.data();
+        for (; panel >= p->w->panels(); ++p) panel -= p->w->panels();
+        float* out = p->out.data + panel * panel_outputs;
+        gemm_panel(*p->w, panel, rows, nullptr, rows.rows, out, p->out.width);
+    });
+}
+
+}  // namespace sfumato::cpu

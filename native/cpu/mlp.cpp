@@ -1,0 +1,24 @@
+#include "ops/mlp.h"
+
+#include "cpu/vector_math.h"
+
+namespace sfumato::cpu {
+
+void mlp(const Context& context, const MlpArgs& a) {
+    Arena::Scope scope(context.scratch);
+    const View<float> gate = context.scratch.take<float>(a.x.rows, a.gate.outputs);
+    const View<float> up = context.scratch.take<float>(a.x.rows, a.gate.outputs);
+    const Projection projections[] = {{&a.gate, gate}, {&a.up, up}};
+    linear(context, {.x = a.x, .projections = projections});
+    context.threads.run_range(a.x.rows, 4, [&](int begin, int end, int) {
+        for (int r = begin; r < end; ++r) {
+            float* g = gate.row(r);
+            const float* u = up.row(r);
+            for (int i = 0; i < gate.width; ++i) g[i] = gelu(g[i]) * u[i];
+        }
+    });
+    const Projection down[] = {{&a.down, a.out}};
+    linear(context, {.x = gate, .projections = down});
+}
+
+}  // namespace sfumato::cpu

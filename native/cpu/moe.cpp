@@ -1,0 +1,146 @@
+#include "ops/moe.h"
+
+#include <cmath>
+#include <numeric>
+
+#include "cpu/vector_math.h"
+#include "ops/linear.h"
+
+namespace sfumato::cpu {
+namespace {
+
+// Which experts each token uses, and all (token, expert) pairs in the order of their experts.
+struct Routing {
+    View<int32_t> expert;  // [tokens, top_k]
+    View<float> weight;    // [tokens, top_k]
+    View<int32_t> pair;    // [tokens, top_k], place among the sorted pairs
+    int32_t* token;        // [pairs], of each sorted pair
+    int32_t* first;        // [experts + 1], where an expert's pairs begin
+    int32_t* used;         // experts with at least one pair
+    int used_count;
+};
+
+// The token's experts and their weights; `logits` is working memory.
+void pick(const MoeArgs& a, int token, float* scaled, float* logits, int32_t* expert, float* weight) {
+    const int experts = static_cast<int>(a.gate.size()), hidden = a.x.width;
+    const float* x = a.a.row(token);
+    const float factor = 1.0f / std::sqrt(dot(x, x, hidden) / static_cast<float>(hidden) + a.eps);
+    for (int i = 0; i < hidden; ++i) scaled[i] = x[i] * factor * a.router_scale[i];
+    for (int e = 0; e < experts; ++e)
+        logits[e] = dot(a.router + static_cast<size_t>(e) * static_cast<size_t>(hidden), scaled, hidden);
+    const auto taken = [&](int e, int k) {
+        for (int i = 0; i < k; ++i)
+            if (expert[i] == e) return true;
+        return false;
+    };
+    float total = 0.0f;
+    for (int k = 0; k < a.top_k; ++k) {
+        int best = -1;
+        for (int e = 0; e < experts; ++e)
+            if (!taken(e, k) && (best < 0 || logits[e] > logits[best])) best = e;
+        expert[k] = best;
+        weight[k] = std::exp(logits[best] - logits[expert[0]]);
+        total += weight[k];
+    }
+    for (int k = 0; k < a.top_k; ++k) weight[k] *= a.expert_scale[expert[k]] / total;
+}
+
+Routing route(const Context& context, const MoeArgs& a) {
+    const int experts = static_cast<int>(a.gate.size()), tokens = a.x.rows, pairs = tokens * a.top_k;
+    Arena& scratch = context.scratch;
+    Routing r{.expert = scratch.take<int32_t>(tokens, a.top_k),
+              .weight = scratch.take<float>(tokens, a.top_k),
+              .pair = scratch.take<int32_t>(tokens, a.top_k),
+              .token = scratch.take<int32_t>(static_cast<size_t>(pairs)),
+              .first = scratch.take<int32_t>(static_cast<size_t>(experts) + 1),
+              .used = scratch.take<int32_t>(static_cast<size_t>(experts)),
+              .used_count = 0};
+    const View<float> work = scratch.take<float>(context.threads.count(), a.x.width + experts);
+    context.threads.run_range(tokens, 4, [&](int begin, int end, int worker) {
+        float* scaled = work.row(worker);
+        for (int t = begin; t < end; ++t)
+            pick(a, t, scaled, scaled + a.x.width, r.expert.row(t), r.weight.row(t));
+    });
+    std::fill_n(r.first, experts + 1, 0);
+    for (int p = 0; p < pairs; ++p) ++r.first[r.expert.data[p] + 1];
+    for (int e = 0; e < experts; ++e) {
+        if (r.first[e + 1] > 0) r.used[r.used_count++] = e;
+        r.first[e + 1] += r.first[e];
+    }
+    auto* next = scratch.take<int32_t>(static_cast<size_t>(experts));
+    std::copy_n(r.first, experts, next);
+    for (int t = 0; t < tokens; ++t)
+        for (int k = 0; k < a.top_k; ++k) {
+            const int32_t place = next[r.expert.row(t)[k]]++;
+            r.pair.row(t)[k] = place;
+            r.token[place] = t;
+        }
+    return r;
+}
+
+// activated[pair] = gelu(gate_e · x) ⊙ (up_e · x), one panel of one expert a task.
+void gate_up(const Context& context, const MoeArgs& a, const Routing& r, View<float> activated) {
+    Arena::Scope scope(context.scratch);
+    const Rows rows = rows_for(context, a.x);
+    const View<float> work = context.scratch.take<float>(context.threads.count(), 2 * panel_outputs * a.x.rows);
+    const int panels = a.gate[0].panels();
+    context.threads.run(r.used_count * panels, [&](int task, int worker) {
+        const int e = r.used[task / panels], panel = task % panels;
+        const int first = r.first[e], count = r.first[e + 1] - first;
+        const auto index = static_cast<size_t>(e);
+        float* gate = work.row(worker);
+        float* up = gate + panel_outputs * count;
+        gemm_panel(a.gate[index], panel, rows, r.token + first, count, gate, panel_outputs);
+        gemm_panel(a.up[index], panel, rows, r.token + first, count, up, panel_outputs);
+        for (int i = 0; i < count; ++i) {
+            float* out = activated.row(first + i) + panel * panel_outputs;
+            for (int j = 0; j < panel_outputs; ++j)
+                out[j] = gelu(gate[i * panel_outputs + j]) * up[i * panel_outputs + j];
+        }
+    });
+}
+
+// One row a pair; the sum over a token's experts comes after, in fixed order.
+void down(const Context& context, const MoeArgs& a, const Routing& r, View<const float> activated, View<float> out) {
+    Arena::Scope scope(context.scratch);
+    const Rows rows = rows_for(context, activated);
+    auto* own = context.scratch.take<int32_t>(static_cast<size_t>(activated.rows));
+    std::iota(own, own + activated.rows, 0);
+    const int panels = a.down[0].panels();
+    context.threads.run(r.used_count * panels, [&](int task, int) {
+        const int e = r.used[task / panels], panel = task % panels;
+        const int first = r.first[e], count = r.first[e + 1] - first;
+        gemm_panel(a.down[static_cast<size_t>(e)],
+                   panel,
+                   rows,
+                   own + first,
+                   count,
+                   out.row(first) + panel * panel_outputs,
+                   out.width);
+    });
+}
+
+}  // namespace
+
+void moe(const Context& context, const MoeArgs& a) {
+    Arena::Scope scope(context.scratch);
+    const Routing r = route(context, a);
+    const int pairs = a.x.rows * a.top_k;
+    const View<float> activated = context.scratch.take<float>(pairs, a.gate[0].outputs);
+    const View<float> each = context.scratch.take<float>(pairs, a.out.width);
+    gate_up(context, a, r, activated);
+    down(context, a, r, activated, each);
+    context.threads.run_range(a.x.rows, 4, [&](int begin, int end, int) {
+        for (int t = begin; t < end; ++t) {
+            float* out = a.out.row(t);
+            std::fill_n(out, a.out.width, 0.0f);
+            for (int k = 0; k < a.top_k; ++k) {
+                const float weight = r.weight.row(t)[k];
+                const float* from = each.row(r.pair.row(t)[k]);
+                for (int i = 0; i < a.out.width; ++i) out[i] += weight * from[i];
+            }
+        }
+    });
+}
+
+}  // namespace sfumato::cpu

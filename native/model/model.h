@@ -1,0 +1,120 @@
+// DiffusionGemma: prefill → begin_canvas → denoise* → commit → … (MODEL.md 2.6 to 3.3).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/kv_cache.h"
+#include "model/weights.h"
+#include "ops/logits.h"
+
+namespace sfumato {
+
+struct ModelOptions {
+    int context = 8192;
+    Compute compute = Compute::fast;
+    int threads = 0;                                // 0: physical cores
+    std::function<bool(double)> progress = nullptr;  // of loading; false cancels
+};
+
+// How a canvas is refined; the names are those of SamplerConfig.
+struct CanvasOptions {
+    std::span<const int32_t> start;   // [canvas], -1: random; empty: all random
+    std::span<const int32_t> pinned;  // [canvas], -1: free; empty: all free
+    uint64_t seed = 0;
+    uint32_t block = 0;
+    float entropy_bound = 0.1f;
+    int stability_threshold = 1;
+    float confidence_threshold = 0.005f;
+};
+
+// Outcome of a denoise step; arrays are [canvas].
+struct Step {
+    std::vector<int32_t> argmax, sampled, canvas;
+    std::vector<float> entropy;
+    std::vector<uint8_t> accepted;
+    float mean_entropy = 0.0f;
+    bool stable = false;
+    bool settled = false;
+};
+
+// One conversation on one device. Not for two threads at once.
+class Model {
+  public:
+    Model(const std::string& path,
+          const std::vector<TensorInfo>& tensors,
+          ModelConfig config,
+          const ModelOptions& options);
+
+    const ModelConfig& config() const { return config_; }
+    int position() const { return cache_.position(); }
+    int context() const { return cache_.context(); }
+    int oldest_rewind() const { return cache_.oldest_rewind(); }
+    int threads() const { return threads_.count(); }
+    size_t weight_bytes() const { return weights_.bytes(); }
+    size_t cache_bytes() const { return cache_.bytes(); }
+    size_t scratch_bytes() const { return scratch_.bytes(); }
+
+    // Appends tokens to the cache. `hidden` [ids, hidden], tests only: the encoder's output after the
+    // final norm.
+    void prefill(std::span<const int32_t> ids, float* hidden = nullptr);
+    void truncate(int position);
+
+    void begin_canvas(const CanvasOptions& options);
+    const std::vector<int32_t>& canvas() const { return canvas_; }
+    // Between two steps: other tokens, other pins. The beliefs of the last step stay.
+    void set_canvas(std::span<const int32_t> ids);
+    void set_pinned(std::span<const int32_t> pinned);
+    // Draws that are given replace those of the seed; tests only.
+    Step denoise(float temperature,
+                 std::span<const float> uniform = {},
+                 std::span<const int32_t> renoise = {});
+
+    // Tests only: [canvas, vocab] of the last step, computed again.
+    void last_logits(float* out);
+    const KvCache& cache() const { return cache_; }
+
+  private:
+    // Angles of a kind of layer for the rows of the pass that ran last.
+    struct Angles {
+        std::vector<float> frequencies;  // [head_dim / 2]
+        std::vector<float> table;        // [largest_pass, head_dim]
+    };
+
+    Context device();
+    void prepare_angles(const Context& context, int first_position, int rows);
+    View<const float> angles(int layer, int rows) const;
+    void run_layers(const Context& context, View<float> x, bool encoder, bool all);
+    void encode(std::span<const int32_t> ids, float* hidden);
+    void draw_step(std::span<const float> uniform, std::span<const int32_t> renoise);
+    void believe(const Context& context, float temperature, Kept& kept);
+    void check_tokens(std::span<const int32_t> ids, bool free_allowed) const;
+
+    ModelConfig config_;
+    Compute compute_;
+    int largest_pass_;
+    Threads threads_;
+    Arena scratch_;
+    Weights weights_;
+    KvCache cache_;
+    std::vector<float> embedding_sum_;  // [hidden]; fast mode
+    Angles full_, sliding_;
+    int angles_position_ = -1, angles_rows_ = 0;
+
+    // The canvas that is being refined.
+    bool refining_ = false;
+    CanvasOptions options_;
+    int step_ = 0;  // steps done
+    std::vector<int32_t> canvas_, pinned_, previous_argmax_, argmax_, sampled_, renoise_;
+    std::vector<float> uniform_, entropy_, log_total_;
+    std::vector<uint8_t> accepted_;
+    int same_steps_ = 0;
+    std::vector<float> hidden_;  // [canvas, hidden] of the last step, after the final norm
+    std::vector<float> soft_;    // [canvas, hidden] for the next step's self-conditioning
+};
+
+}  // namespace sfumato

@@ -1,0 +1,247 @@
+#include "model/weights.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstddef>
+
+namespace sfumato {
+namespace {
+
+constexpr size_t batch_bytes = 64u << 20;  // of the file, read and packed at once
+constexpr size_t read_bytes = 2u << 20;    // by one thread
+
+std::string text(const std::vector<int64_t>& shape) {
+    std::string out = "[";
+    for (int64_t n : shape) out += (out.size() > 1 ? ", " : "") + std::to_string(n);
+    return out + "]";
+}
+
+size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+}  // namespace
+
+Weights::Weights(const std::string& path,
+                 const std::vector<TensorInfo>& tensors,
+                 const ModelConfig& config,
+                 Compute compute,
+                 Threads& threads,
+                 const std::function<bool(double)>& progress)
+    : file_(path), compute_(compute) {
+    for (const TensorInfo& t : tensors) tensors_.emplace(t.name, t);
+    plan(config);
+    allocate();
+    load(threads, progress);
+    jobs_.clear();
+    tensors_.clear();
+}
+
+void Weights::plan(const ModelConfig& config) {
+    plan_vocabulary("token_embd.weight", config, embedding_slabs_, embedding);
+    if (tensors_.contains("output.weight"))
+        plan_vocabulary("output.weight", config, head_slabs_, head);
+    else
+        head = embedding;
+    output_norm = floats("output_norm.weight", {config.hidden});
+    rope_freqs = floats("rope_freqs.weight", {config.head_dim_full / 2});
+    self_cond_pre_norm = floats("self_cond_pre_norm.weight", {config.hidden});
+    matrix("self_cond_gate.weight", config.dense_ffn, config.hidden, self_cond_gate);
+    matrix("self_cond_up.weight", config.dense_ffn, config.hidden, self_cond_up);
+    matrix("self_cond_down.weight", config.hidden, config.dense_ffn, self_cond_down);
+    layers.resize(static_cast<size_t>(config.layers));
+    for (int layer = 0; layer < config.layers; ++layer) plan_layer(config, layer);
+}
+
+void Weights::plan_layer(const ModelConfig& config, int layer) {
+    LayerWeights& l = layers[static_cast<size_t>(layer)];
+    const std::string prefix = "blk." + std::to_string(layer) + ".";
+    const int hidden = config.hidden, d = config.head_dim(layer);
+    const int q_width = config.heads * d, kv_width = config.key_heads(layer) * d;
+    const auto norm = [&](const char* name, int width) { return floats(prefix + name + ".weight", {width}); };
+    l.attn_norm = norm("attn_norm", hidden);
+    l.post_attention_norm = norm("post_attention_norm", hidden);
+    l.ffn_norm = norm("ffn_norm", hidden);
+    l.pre_ffw_norm_2 = norm("pre_ffw_norm_2", hidden);
+    l.post_ffw_norm_1 = norm("post_ffw_norm_1", hidden);
+    l.post_ffw_norm_2 = norm("post_ffw_norm_2", hidden);
+    l.post_ffw_norm = norm("post_ffw_norm", hidden);
+    l.attn_q_norm = norm("attn_q_norm", d);
+    l.attn_k_norm = norm("attn_k_norm", d);
+    l.canvas_scale = *norm("layer_output_scale", 1);
+    l.encoder_scale = *norm("enc_layer_output_scale", 1);
+    matrix(prefix + "attn_q.weight", q_width, hidden, l.attn_q);
+    matrix(prefix + "attn_k.weight", kv_width, hidden, l.attn_k);
+    l.has_attn_v = tensors_.contains(prefix + "attn_v.weight");
+    if (l.has_attn_v) matrix(prefix + "attn_v.weight", kv_width, hidden, l.attn_v);
+    matrix(prefix + "attn_output.weight", hidden, q_width, l.attn_output);
+    matrix(prefix + "ffn_gate.weight", config.dense_ffn, hidden, l.ffn_gate);
+    matrix(prefix + "ffn_up.weight", config.dense_ffn, hidden, l.ffn_up);
+    matrix(prefix + "ffn_down.weight", hidden, config.dense_ffn, l.ffn_down);
+    plan_experts(config, prefix, l);
+}
+
+void Weights::plan_experts(const ModelConfig& config, const std::string& prefix, LayerWeights& l) {
+    const int hidden = config.hidden, ffn = config.expert_ffn, experts = config.experts;
+    l.router = floats(prefix + "ffn_gate_inp.weight", {hidden, experts});
+    const float* scale = floats(prefix + "ffn_gate_inp.scale", {hidden});
+    l.router_scale.assign(scale, scale + hidden);
+    for (float& s : l.router_scale) s /= std::sqrt(static_cast<float>(hidden));
+    l.expert_scale = floats(prefix + "ffn_down_exps.scale", {experts});
+    for (auto* matrices : {&l.expert_gate, &l.expert_up, &l.expert_down})
+        matrices->resize(static_cast<size_t>(experts));
+    // Published files keep gate and up of an expert together, rows of the gate first.
+    const bool together = tensors_.contains(prefix + "ffn_gate_up_exps.weight");
+    const auto find = [&](const char* name, int rows) -> const TensorInfo& {
+        return tensor(prefix + name, {hidden, rows, experts});
+    };
+    const TensorInfo& gate =
+        together ? find("ffn_gate_up_exps.weight", 2 * ffn) : find("ffn_gate_exps.weight", ffn);
+    const TensorInfo& up = together ? gate : find("ffn_up_exps.weight", ffn);
+    const TensorInfo& down = tensor(prefix + "ffn_down_exps.weight", {ffn, hidden, experts});
+    for (int e = 0; e < experts; ++e) {
+        const auto i = static_cast<size_t>(e);
+        const int64_t first = static_cast<int64_t>(e) * (together ? 2 * ffn : ffn);
+        rows_of(gate, first, ffn, hidden, l.expert_gate[i]);
+        rows_of(up, first + (together ? ffn : 0), ffn, hidden, l.expert_up[i]);
+    }
+    for (int e = 0; e < experts; ++e)
+        rows_of(down, static_cast<int64_t>(e) * hidden, hidden, ffn, l.expert_down[static_cast<size_t>(e)]);
+}
+
+void Weights::plan_vocabulary(const std::string& name,
+                              const ModelConfig& config,
+                              std::vector<Matrix>& slabs,
+                              Embedding& out) {
+    const TensorInfo& t = tensor(name, {config.hidden, config.vocab});
+    slabs.resize(static_cast<size_t>((config.vocab + Embedding::slab_rows - 1) / Embedding::slab_rows));
+    for (size_t i = 0; i < slabs.size(); ++i) {
+        const int first = static_cast<int>(i) * Embedding::slab_rows;
+        const int rows = std::min(Embedding::slab_rows, config.vocab - first);
+        rows_of(t, first, rows, config.hidden, slabs[i]);
+    }
+    out = {.slabs = slabs, .vocab = config.vocab, .hidden = config.hidden};
+}
+
+void Weights::matrix(const std::string& name, int outputs, int inputs, Matrix& out) {
+    rows_of(tensor(name, {inputs, outputs}), 0, outputs, inputs, out);
+}
+
+void Weights::rows_of(const TensorInfo& t, int64_t first_row, int outputs, int inputs, Matrix& out) {
+    const auto type = static_cast<DType>(t.type);
+    const size_t row = row_bytes(type, inputs);
+    out = {.type = type, .compute = compute_, .outputs = outputs, .inputs = inputs, .data = nullptr};
+    jobs_.push_back({&out,
+                     t.offset + static_cast<uint64_t>(first_row) * row,
+                     static_cast<size_t>(outputs) * row});
+}
+
+const TensorInfo& Weights::tensor(const std::string& name, const std::vector<int64_t>& shape) const {
+    const auto found = tensors_.find(name);
+    check(found != tensors_.end(), "tensor ", name, " is missing");
+    const TensorInfo& t = found->second;
+    check(t.shape == shape, "tensor ", name, " is ", text(t.shape), ", not ", text(shape));
+    check(is_dtype(t.type), "tensor ", name, " has type ", t.type, ", which is not supported");
+    const auto type = static_cast<DType>(t.type);
+    check(shape[0] % block_of(type).elements == 0,
+          "tensor ", name, " has rows of ", shape[0], " in blocks of ", block_of(type).elements);
+    uint64_t bytes = row_bytes(type, shape[0]);
+    for (size_t i = 1; i < shape.size(); ++i) bytes *= static_cast<uint64_t>(shape[i]);
+    check(t.offset <= file_.size() && bytes <= file_.size() - t.offset,
+          "tensor ", name, " ends at byte ", t.offset + bytes, " of a file of ", file_.size());
+    return t;
+}
+
+const float* Weights::floats(const std::string& name, const std::vector<int64_t>& shape) {
+    const TensorInfo& t = tensor(name, shape);
+    const auto type = static_cast<DType>(t.type);
+    const int64_t rows = shape.size() > 1 ? shape[1] : 1;
+    const size_t row = row_bytes(type, shape[0]);
+    std::vector<std::byte> raw(row * static_cast<size_t>(rows));
+    check(file_.read(t.offset, raw.data(), raw.size()), "tensor ", name, " cannot be read");
+    std::vector<float>& out = floats_.emplace_back(static_cast<size_t>(shape[0] * rows));
+    for (int64_t r = 0; r < rows; ++r)
+        dequantize_row(
+            type, raw.data() + static_cast<size_t>(r) * row, shape[0], out.data() + r * shape[0]);
+    return out.data();
+}
+
+void Weights::allocate() {
+    const auto bytes = [&](const Job& job) {
+        const Matrix& m = *job.matrix;
+        return aligned(cpu::packed_bytes(m.type, m.compute, m.outputs, m.inputs));
+    };
+    size_t total = 0;
+    for (const Job& job : jobs_) total += bytes(job);
+    packed_ = Buffer(total, "the model");
+    size_t at = 0;
+    for (const Job& job : jobs_) {
+        job.matrix->data = packed_.data() + at;
+        at += bytes(job);
+    }
+}
+
+void Weights::load(Threads& threads, const std::function<bool(double)>& progress) {
+    size_t total = 0, largest = 0, done = 0;
+    for (const Job& job : jobs_) {
+        total += job.bytes;
+        largest = std::max(largest, aligned(job.bytes));
+    }
+    const Buffer staging(std::max(batch_bytes, largest), "reading the model");
+    std::vector<size_t> at(jobs_.size());  // of each job's bytes in the staging memory
+    for (size_t first = 0; first < jobs_.size();) {
+        size_t end = first, used = 0;
+        for (; end < jobs_.size() && used + aligned(jobs_[end].bytes) <= staging.bytes(); ++end) {
+            at[end] = used;
+            used += aligned(jobs_[end].bytes);
+            done += jobs_[end].bytes;
+        }
+        read(threads, first, end, at, staging.data());
+        pack(threads, first, end, at, staging.data());
+        first = end;
+        if (progress && !progress(static_cast<double>(done) / static_cast<double>(total)))
+            fail<Cancelled>("loading was cancelled");
+    }
+}
+
+void Weights::read(Threads& threads,
+                   size_t first,
+                   size_t end,
+                   const std::vector<size_t>& at,
+                   std::byte* staging) {
+    struct Piece {
+        uint64_t offset;
+        size_t at, bytes;
+    };
+    std::vector<Piece> pieces;
+    for (size_t i = first; i < end; ++i)
+        for (size_t from = 0; from < jobs_[i].bytes; from += read_bytes)
+            pieces.push_back(
+                {jobs_[i].offset + from, at[i] + from, std::min(read_bytes, jobs_[i].bytes - from)});
+    std::atomic<bool> failed{false};
+    threads.run(static_cast<int>(pieces.size()), [&](int task, int) {
+        const Piece& p = pieces[static_cast<size_t>(task)];
+        if (!file_.read(p.offset, staging + p.at, p.bytes)) failed.store(true);
+    });
+    check(!failed.load(), "the model file became shorter or unreadable while it was loaded");
+}
+
+void Weights::pack(Threads& threads,
+                   size_t first,
+                   size_t end,
+                   const std::vector<size_t>& at,
+                   std::byte* staging) {
+    std::vector<int> first_task;  // of each job
+    int tasks = 0;
+    for (size_t i = first; i < end; ++i) {
+        first_task.push_back(tasks);
+        tasks += jobs_[i].matrix->panels();
+    }
+    threads.run(tasks, [&](int task, int) {
+        const auto after = std::upper_bound(first_task.begin(), first_task.end(), task);
+        const auto index = static_cast<size_t>(after - first_task.begin()) - 1;
+        cpu::pack_panel(
+            staging + at[first + index], *jobs_[first + index].matrix, task - first_task[index]);
+    });
+}
+
+}  // namespace sfumato

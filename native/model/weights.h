@@ -1,0 +1,105 @@
+// A model file's tensors, checked against the network's shape and repacked for the device.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/file.h"
+#include "core/memory.h"
+#include "model/config.h"
+#include "ops/embed.h"
+
+namespace sfumato {
+
+// Where a tensor lies in its file.
+struct TensorInfo {
+    std::string name;
+    int64_t type = 0;            // number of the file format
+    std::vector<int64_t> shape;  // in ggml's order: the row's length first
+    uint64_t offset = 0;         // from the file's first byte
+};
+
+// Names are those of the file (MODEL.md 4.3).
+struct LayerWeights {
+    const float* attn_norm = nullptr;  // [hidden], as all norms but q and k
+    const float* post_attention_norm = nullptr;
+    const float* ffn_norm = nullptr;
+    const float* pre_ffw_norm_2 = nullptr;
+    const float* post_ffw_norm_1 = nullptr;
+    const float* post_ffw_norm_2 = nullptr;
+    const float* post_ffw_norm = nullptr;
+    const float* attn_q_norm = nullptr;  // [head_dim]
+    const float* attn_k_norm = nullptr;  // [head_dim]
+
+    Matrix attn_q, attn_k, attn_v, attn_output;
+    bool has_attn_v = false;  // else values come from the key projection
+    Matrix ffn_gate, ffn_up, ffn_down;
+
+    const float* router = nullptr;        // [experts, hidden]
+    std::vector<float> router_scale;      // [hidden], hidden^-½ included
+    const float* expert_scale = nullptr;  // [experts]
+    std::vector<Matrix> expert_gate, expert_up, expert_down;
+
+    float canvas_scale = 1.0f;   // layer_output_scale
+    float encoder_scale = 1.0f;  // enc_layer_output_scale
+};
+
+class Weights {
+  public:
+    // `progress` is told the share that is done and returns false to cancel.
+    // Throws Error (file, tensor), OutOfMemory, Cancelled.
+    Weights(const std::string& path,
+            const std::vector<TensorInfo>& tensors,
+            const ModelConfig& config,
+            Compute compute,
+            Threads& threads,
+            const std::function<bool(double)>& progress);
+
+    Embedding embedding;
+    Embedding head;  // the same unless the file has an output.weight
+    const float* output_norm = nullptr;
+    const float* rope_freqs = nullptr;  // [head_dim_full / 2]
+    const float* self_cond_pre_norm = nullptr;
+    Matrix self_cond_gate, self_cond_up, self_cond_down;
+    std::vector<LayerWeights> layers;
+
+    size_t bytes() const { return packed_.bytes(); }
+
+  private:
+    // A matrix that waits to be read.
+    struct Job {
+        Matrix* matrix;
+        uint64_t offset;  // in the file
+        size_t bytes;     // in the file
+    };
+
+    void plan(const ModelConfig& config);
+    void plan_layer(const ModelConfig& config, int layer);
+    void plan_experts(const ModelConfig& config, const std::string& prefix, LayerWeights& l);
+    void plan_vocabulary(const std::string& name,
+                         const ModelConfig& config,
+                         std::vector<Matrix>& slabs,
+                         Embedding& embedding);
+    void matrix(const std::string& name, int outputs, int inputs, Matrix& out);
+    void rows_of(const TensorInfo& tensor, int64_t first_row, int outputs, int inputs, Matrix& out);
+    const TensorInfo& tensor(const std::string& name, const std::vector<int64_t>& shape) const;
+    const float* floats(const std::string& name, const std::vector<int64_t>& shape);
+    void allocate();
+    void load(Threads& threads, const std::function<bool(double)>& progress);
+    void read(Threads& threads, size_t first, size_t end, const std::vector<size_t>& at, std::byte* staging);
+    void pack(Threads& threads, size_t first, size_t end, const std::vector<size_t>& at, std::byte* staging);
+
+    File file_;
+    std::map<std::string, TensorInfo> tensors_;
+    Compute compute_;
+    std::deque<std::vector<float>> floats_;
+    std::vector<Matrix> embedding_slabs_, head_slabs_;
+    std::vector<Job> jobs_;
+    Buffer packed_;
+};
+
+}  // namespace sfumato

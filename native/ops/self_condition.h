@@ -1,0 +1,71 @@
+// Self-conditioning: what the last step believed goes into the next one (MODEL.md 2.8).
+//   soft = (p · E) · scale                              p: probabilities of the last step
+//   out  = down · ( gelu(gate · n) ⊙ (up · n) )         n = rms(soft; norm)
+#pragma once
+
+#include <span>
+
+#include "ops/logits.h"
+#include "ops/mlp.h"
+
+namespace sfumato {
+
+// Kept tokens at their p, what is left of 1 spread evenly over all others.
+struct SoftEmbeddingArgs {
+    const Kept& kept;
+    const Embedding& embedding;
+    const float* sum;                   // [hidden], Σ_v E_v
+    std::span<const int32_t> pinned;    // [rows]: a token that is certain, or -1
+    float scale;
+    View<float> out;  // [rows, hidden]
+};
+
+// The same from all of p, which is computed once more. Reference mode.
+struct DenseSoftEmbeddingArgs {
+    View<const float> hidden;  // as for logits: head, softcap and temperature too
+    const Embedding& head;
+    const Embedding& embedding;
+    float softcap;
+    float temperature;
+    const float* log_total;           // [rows], of LogitsArgs
+    std::span<const int32_t> pinned;  // [rows]
+    float scale;
+    View<float> out;  // [rows, hidden]
+};
+
+// Σ_v E_v, once for a model.
+struct EmbeddingSumArgs {
+    const Embedding& embedding;
+    float* out;  // [hidden]
+};
+
+struct SelfConditionArgs {
+    View<const float> soft;  // [rows, hidden]
+    const float* norm;       // [hidden]
+    float eps;
+    const Matrix& gate;  // [ffn, hidden]
+    const Matrix& up;    // [ffn, hidden]
+    const Matrix& down;  // [hidden, ffn]
+    View<float> out;     // [rows, hidden]
+};
+
+namespace ops {
+void soft_embedding(const Context&, const SoftEmbeddingArgs&);
+void dense_soft_embedding(const Context&, const DenseSoftEmbeddingArgs&);
+void embedding_sum(const Context&, const EmbeddingSumArgs&);
+void self_condition(const Context&, const SelfConditionArgs&);
+}
+namespace cpu {
+void soft_embedding(const Context&, const SoftEmbeddingArgs&);
+void dense_soft_embedding(const Context&, const DenseSoftEmbeddingArgs&);
+void embedding_sum(const Context&, const EmbeddingSumArgs&);
+void self_condition(const Context&, const SelfConditionArgs&);
+}
+namespace cuda {
+void soft_embedding(const Context&, const SoftEmbeddingArgs&);
+void dense_soft_embedding(const Context&, const DenseSoftEmbeddingArgs&);
+void embedding_sum(const Context&, const EmbeddingSumArgs&);
+void self_condition(const Context&, const SelfConditionArgs&);
+}
+
+}  // namespace sfumato
