@@ -5,9 +5,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from llama_cpp import _utils
 from sfumato.engine.tokenizer import Tokenizer
 
 VECTORS = Path(__file__).parent.parent / "vectors"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_open_files_of_llama_cpp() -> Iterator[None]:
+    """It opens two of its own on import and never closes them, which Python reports at exit."""
+    yield
+    _utils.outnull_file.close()
+    _utils.errnull_file.close()
 
 
 @pytest.fixture(scope="session")

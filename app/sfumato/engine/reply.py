@@ -65,7 +65,8 @@ class Reply:
                 text += added
             if marker == self._open and not self._in_thought:
                 self._in_thought, self._thought = True, ""
-                thinking += "\n" if self.thinking or thinking else ""
+                earlier = self.thinking + thinking
+                thinking += "\n" if earlier and not earlier.endswith("\n") else ""
             elif marker == self._close:
                 self._in_thought = False
                 thinking = thinking.rstrip()

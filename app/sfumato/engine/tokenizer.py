@@ -23,7 +23,7 @@ ARCHITECTURE_OF_LLAMA_CPP = "gemma4"
 # What a conversation is made of (MODEL.md 4.8); without these a file cannot be chatted with.
 STRUCTURE = ("<bos>", "<|turn>", "<turn|>", "<|think|>", "<|channel>", "<channel|>")
 STOP_TOKENS = ("<eos>", "<turn|>", "<|tool_response>")
-PIECE_BYTES = 256  # first size tried; the longest piece of Gemma has 93
+PIECE_BYTES = 256  # first size tried; the longest piece of Gemma has 48
 
 _log = logging.getLogger(__name__)
 
