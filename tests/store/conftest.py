@@ -6,7 +6,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
 from sfumato.store import Store, database, migrations, recordings
 
 DAY_MS = 24 * 3600 * 1000
@@ -28,7 +27,7 @@ def memory_database() -> sqlite3.Connection:
     db = sqlite3.connect(":memory:", isolation_level=None)
     db.execute("PRAGMA foreign_keys = ON")
     migrations.migrate(db)
-    recordings.attach(db, Path("/nowhere"), read_only=True)
+    recordings.attach_reading(db)
     return db
 
 

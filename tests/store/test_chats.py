@@ -1,5 +1,4 @@
 import pytest
-
 from sfumato.errors import StoreError
 from sfumato.store import chats, messages, recordings
 from sfumato.store.recordings import StepRecord

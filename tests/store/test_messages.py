@@ -5,7 +5,6 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-
 from sfumato.errors import StoreError
 from sfumato.store import chats, messages
 from sfumato.store.types import AnswerStats, Message

@@ -1,7 +1,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from sfumato.store import chats, messages, search
 
 from .conftest import memory_database

@@ -1,6 +1,5 @@
 import msgspec
 import pytest
-
 from sfumato.errors import StoreError
 from sfumato.store import chats, presets, settings
 from sfumato.store.settings import Settings

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from sfumato.errors import StoreError
-from sfumato.store.database import now_ms, storable
+from sfumato.store.database import now_ms, storable, time_or_zero
 from sfumato.store.types import Chat, SamplerValues
 
 UNDO_DAYS = 30
@@ -207,8 +207,8 @@ def _chat(row: tuple[Any, ...]) -> Chat:
     return Chat(
         id=row[0],
         title=str(row[1]),
-        created_ms=row[2],
-        updated_ms=row[3],
+        created_ms=time_or_zero(row[2]),
+        updated_ms=time_or_zero(row[3]),
         folder=str(row[4]),
         pinned=bool(row[5]),
         system_prompt=str(row[6]),

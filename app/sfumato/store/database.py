@@ -121,6 +121,13 @@ def storable(text: str) -> str:
     return text
 
 
+def time_or_zero(value: object) -> int:
+    """`value` where it is a time that a calendar can show, else 0: a damaged one must not hurt."""
+    return value if isinstance(value, int) and 0 <= value < _YEAR_9999_MS else 0
+
+
+_YEAR_9999_MS = 253_370_764_800_000
+
 _FULL = sqlite3.SQLITE_FULL
 _PROTECTED = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 _FAILING = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)

@@ -317,7 +317,9 @@ def _int(value: Any, otherwise: int) -> int:
 
 
 def _float(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
+    if isinstance(value, int | float) and abs(value) < _INT_LIMIT:
+        return float(value)
+    return 0.0
 
 
 def _encode(value: Any) -> str:

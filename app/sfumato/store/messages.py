@@ -16,7 +16,7 @@ import msgspec
 
 from sfumato.errors import StoreError
 from sfumato.store import chats
-from sfumato.store.database import now_ms, storable
+from sfumato.store.database import now_ms, storable, time_or_zero
 from sfumato.store.types import (
     ROLES,
     STATES,
@@ -417,7 +417,7 @@ def _message(row: tuple[Any, ...], versions: Iterable[int]) -> Message:
         state=_text(row[4]),
         text=_text(row[5]),
         thinking=_text(row[6]),
-        created_ms=row[7] if isinstance(row[7], int) else 0,
+        created_ms=time_or_zero(row[7]),
         settled=bool(row[8]),
         edited=bool(row[9]),
         error=_text(row[10]),

@@ -15,6 +15,7 @@ all little-endian.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import struct
 import zlib
@@ -26,6 +27,8 @@ from numpy.typing import NDArray
 
 from sfumato.errors import StoreError
 from sfumato.store.database import connect, first_fault
+
+log = logging.getLogger(__name__)
 
 FILE_NAME = "recordings.db"
 MAGIC = b"SFUM"
@@ -158,31 +161,43 @@ def _inflate(data: bytes) -> bytes:
     return body
 
 
-def attach(db: sqlite3.Connection, path: Path, *, read_only: bool = False) -> None:
-    """Make the recordings file (or an empty one in memory) part of a connection to the chats."""
-    if read_only and not path.exists():
-        db.execute("ATTACH ':memory:' AS recordings")
-    else:
-        uri = path.resolve().as_uri() + ("?mode=ro" if read_only else "")
-        db.execute("ATTACH ? AS recordings", (uri,))
-    if not read_only:
-        db.execute("PRAGMA recordings.journal_mode = WAL")
-        # The answer is on disk before its recording: losing the last second of these is harmless.
-        db.execute("PRAGMA recordings.synchronous = NORMAL")
-    if not read_only or not path.exists():
-        db.execute(
-            """CREATE TABLE IF NOT EXISTS recordings.recordings (
-                 id INTEGER PRIMARY KEY,
-                 message_id INTEGER NOT NULL,
-                 block INTEGER NOT NULL,
-                 bytes INTEGER NOT NULL,
-                 data BLOB NOT NULL,
-                 UNIQUE (message_id, block))"""
-        )
-        # Sums sizes without reading the recordings themselves.
-        db.execute(
-            "CREATE INDEX IF NOT EXISTS recordings.recordings_sizes ON recordings (id, bytes)"
-        )
+def attach(db: sqlite3.Connection, path: Path) -> None:
+    """Make the recordings file part of a connection that writes the chats.
+
+    Raises sqlite3.Error.
+    """
+    db.execute("ATTACH ? AS recordings", (path.resolve().as_uri(),))
+    db.execute("PRAGMA recordings.journal_mode = WAL")
+    # The answer is on disk before its recording: losing the last second of these is harmless.
+    db.execute("PRAGMA recordings.synchronous = NORMAL")
+    _create_table(db)
+
+
+def attach_reading(db: sqlite3.Connection, path: Path | None = None) -> None:
+    """The same for a connection that only reads; where there is no readable file, without any."""
+    if path is not None and path.exists():
+        for mode in ("mode=ro", "immutable=1"):
+            try:
+                db.execute("ATTACH ? AS recordings", (f"{path.resolve().as_uri()}?{mode}",))
+                return
+            except sqlite3.Error as error:
+                log.info("%s cannot be read with %s: %s", path, mode, error)
+    db.execute("ATTACH ':memory:' AS recordings")
+    _create_table(db)
+
+
+def _create_table(db: sqlite3.Connection) -> None:
+    db.execute(
+        """CREATE TABLE IF NOT EXISTS recordings.recordings (
+             id INTEGER PRIMARY KEY,
+             message_id INTEGER NOT NULL,
+             block INTEGER NOT NULL,
+             bytes INTEGER NOT NULL,
+             data BLOB NOT NULL,
+             UNIQUE (message_id, block))"""
+    )
+    # Sums sizes without reading the recordings themselves.
+    db.execute("CREATE INDEX IF NOT EXISTS recordings.recordings_sizes ON recordings (id, bytes)")
 
 
 def examine(path: Path) -> str:

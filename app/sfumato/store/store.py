@@ -267,7 +267,7 @@ class Store:
         if db is None:
             try:
                 db = database.connect_reading(self.path)
-                recordings.attach(db, self._recordings_path, read_only=True)
+                recordings.attach_reading(db, self._recordings_path)
             except sqlite3.Error as error:
                 raise self._explain(error) from error
             self._readers.append(db)
@@ -311,14 +311,14 @@ class Store:
         try:
             return self._attempt(call)
         except sqlite3.Error as error:
-            if not database.is_damage(error):
-                raise self._explain(error) from error
-            # Of all parts, the search index can be made again: if it was that, go on.
-            try:
-                self._attempt(_Call(search.rebuild, (), {}))
-                return self._attempt(call)
-            except sqlite3.Error:
-                raise self._explain(error) from error
+            # The search index can be made again; damaged, it may look like a broken constraint.
+            if database.is_damage(error) or isinstance(error, sqlite3.IntegrityError):
+                try:
+                    self._attempt(_Call(search.rebuild, (), {}))
+                    return self._attempt(call)
+                except sqlite3.Error:
+                    log.exception("rebuilding the search index of %s did not help", self.path)
+            raise self._explain(error) from error
 
     def _attempt(self, call: _Call) -> Any:
         db = self._database
