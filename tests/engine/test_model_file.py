@@ -218,6 +218,7 @@ def test_metadata_that_cannot_be_is_refused(
         ({"tokenizer.ggml.token_type": ["1"]}, "damaged vocabulary (“token_type”)"),
         ({"tokenizer.ggml.merges": None}, "damaged vocabulary (“merges”)"),
         ({"tokenizer.ggml.scores": [1.0]}, "a vocabulary of 1"),
+        ({"tokenizer.ggml.tokens": ["a"] * 615}, "damaged vocabulary (a token twice)"),
         ({"tokenizer.ggml.bos_token_id": np.uint32(10**6)}, "damaged vocabulary (“bos_token_id”)"),
     ],
 )

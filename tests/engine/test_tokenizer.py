@@ -1,5 +1,7 @@
 """The tokenizer against published vectors, an oracle of its own, and people who forge structure."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -258,3 +260,49 @@ def test_a_vocabulary_without_turns_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ModelFileError, match=r"no “<\|turn>” in its vocabulary"):
         Tokenizer.open(path)
+
+
+OPEN_ALL = """
+import sys
+from pathlib import Path
+from sfumato.engine.tokenizer import Tokenizer
+from sfumato.errors import ModelFileError
+for path in sorted(Path(sys.argv[1]).glob("*.gguf")):
+    print(path.name, flush=True)
+    try:
+        with Tokenizer.open(path) as tokenizer:
+            ids = tokenizer.encode_text("hello the user <|turn> ß 🦙\\n\\n")
+            assert tokenizer.special_ids.isdisjoint(ids)
+            tokenizer.encode_markup("<bos><|turn>user\\n")
+            tokenizer.pieces(range(-1, tokenizer.size + 1))
+    except ModelFileError:
+        pass
+"""
+
+
+def test_a_damaged_vocabulary_that_passes_the_header_ends_no_process(tmp_path: Path) -> None:
+    shape = TinyShape(hidden=32, dense_ffn=32, sliding=(True,), experts=2)
+    whole = write_tiny_model(tmp_path / "whole", shape=shape, types="Q8_0", tokenizer=True)
+    data = whole.read_bytes()
+    begin, end = data.index(b"tokenizer.ggml.model"), data.index(b"token_embd.weight")
+    rng = np.random.default_rng(7)
+    passed = 0
+    while passed < 200:
+        damaged = bytearray(data)
+        for at in rng.integers(begin, end, rng.choice([1, 2, 4, 20])):
+            damaged[at] = rng.integers(256)
+        path = tmp_path / f"{passed}.gguf"
+        path.write_bytes(damaged)
+        try:
+            ModelFile.open(path)
+        except ModelFileError:
+            continue
+        passed += 1
+    (tmp_path / f"{passed}.gguf").unlink(missing_ok=True)  # the last one was refused
+
+    child = subprocess.run(
+        [sys.executable, "-c", OPEN_ALL, str(tmp_path)], capture_output=True, text=True, timeout=100
+    )
+
+    assert child.returncode == 0, (child.stdout.split()[-1], child.stderr)
+    assert len(child.stdout.split()) == 200

@@ -176,6 +176,17 @@ class _Header:
                 self.need(8 + length_at(data, position)[0])
             self.position = position
 
+    def strings_repeat(self, begin: int, count: int) -> bool:
+        """Whether two of the strings that were stepped over from `begin` on are the same."""
+        length_at = struct.Struct("<Q").unpack_from
+        data, position = self.data, begin
+        seen: set[bytes] = set()
+        for _ in range(count):
+            start = position + 8
+            position = start + length_at(data, position)[0]
+            seen.add(bytes(data[start:position]))
+        return len(seen) < count
+
 
 _FIXED: dict[GGUFValueType, np.dtype[np.generic]] = {
     GGUFValueType.UINT8: np.dtype("<u1"),
@@ -313,7 +324,10 @@ def _read_value(header: _Header, key: str) -> Value:
     if element is GGUFValueType.STRING:
         if kept:
             return tuple(header.take_string() for _ in range(count))
+        begin = header.position
         header.skip_strings(count)
+        if key == "tokenizer.ggml.tokens" and header.strings_repeat(begin, count):
+            raise header.refusal("has a damaged vocabulary (a token twice)")
     elif kept:
         return _read_fixed(header, element, count)
     else:

@@ -9,6 +9,7 @@ where our events go), drops the tokens of more than 32 bytes and lets user text 
 import codecs
 import ctypes
 import logging
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -71,6 +72,8 @@ class Tokenizer:
     def open(cls, path: str | Path) -> Self:
         """Open the vocabulary of a GGUF file. Raises ModelFileError if it has none we can use."""
         path = Path(path)
+        # should llama.cpp abort, it shall not start a debugger to print where
+        os.environ.setdefault("GGML_NO_BACKTRACE", "1")
         llama_cpp.llama_log_set(_log_from_llama_cpp, ctypes.c_void_p(0))
         overrides: Any = (llama_cpp.llama_model_kv_override * 2)()  # the second ends the list
         overrides[0].key = b"general.architecture"
