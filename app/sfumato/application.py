@@ -1,0 +1,171 @@
+"""The composition root: the one file that builds store, services and window."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QLibraryInfo, QLocale, QTimer, QTranslator
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QApplication, QMessageBox
+
+from sfumato import __version__, paths
+from sfumato.errors import StoreError
+from sfumato.services.chats import Chats
+from sfumato.services.engine_client import EngineClient
+from sfumato.services.generation import Generation
+from sfumato.services.model import ModelService
+from sfumato.services.motion import SystemMotion
+from sfumato.services.recordings import Recordings
+from sfumato.services.settings import SettingsService
+from sfumato.services.single_instance import SingleInstance
+from sfumato.services.store_calls import StoreCalls
+from sfumato.store.settings import Settings
+from sfumato.store.store import Store
+from sfumato.ui.main_window import MainWindow
+from sfumato.ui.theme import Theme, load_fonts
+
+log = logging.getLogger(__name__)
+
+DESKTOP_ID = "io.github.sfumato_chat.Sfumato"
+
+
+@dataclass(slots=True)
+class Parts:
+    """Everything that lives as long as the window."""
+
+    store: Store
+    calls: StoreCalls
+    settings: SettingsService
+    client: EngineClient
+    model: ModelService
+    chats: Chats
+    generation: Generation
+    recordings: Recordings
+    theme: Theme
+    window: MainWindow
+
+    def close(self) -> None:
+        self.generation.stop()
+        self.client.close()
+        self.store.close()
+
+
+def build(
+    store: Store,
+    *,
+    client: EngineClient | None = None,
+    model_path: Path | None = None,
+    device: str | None = None,
+) -> Parts:
+    """Connect all parts over an open store. Needs a QApplication."""
+    calls = StoreCalls(store)
+    settings = SettingsService(calls)
+    client = client or EngineClient()
+    model = ModelService(client, settings, path=model_path, device=device)
+    chats = Chats(calls, settings)
+    generation = Generation(client, model, chats, calls, settings)
+    recordings = Recordings(calls)
+    theme = Theme()
+    motion = SystemMotion(Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config")))
+
+    def restyle(current: Settings) -> None:
+        _apply_look(theme, current, motion.reduced)
+
+    restyle(settings.current)
+    settings.changed.connect(restyle)
+    motion.found.connect(lambda _: restyle(settings.current))
+    motion.ask()
+    window = MainWindow(theme, settings, chats, generation, model, recordings)
+    # The window must not end before what it asks the desktop does.
+    motion.setParent(window)
+    return Parts(
+        store, calls, settings, client, model, chats, generation, recordings, theme, window
+    )
+
+
+def _apply_look(theme: Theme, settings: Settings, system_reduces_motion: bool) -> None:
+    theme.apply(
+        choice=settings.theme,
+        high_contrast=settings.high_contrast == "on",
+        zoom=settings.zoom_percent / 100,
+        reduced_motion=settings.reduced_motion == "on"
+        or (settings.reduced_motion == "system" and system_reduces_motion),
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Open the window and stay until it is closed; the exit code."""
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(app, QApplication)
+    app.setApplicationName("Sfumato")
+    app.setApplicationVersion(__version__)
+    app.setDesktopFileName(DESKTOP_ID)
+    icon = paths.resources_dir() / "icons" / "sfumato.svg"
+    if icon.exists():
+        app.setWindowIcon(QIcon(str(icon)))
+    app.setStyle("Fusion")
+    load_fonts()
+    only = SingleInstance(paths.data_dir())
+    if not only.claim():
+        return 0
+    try:
+        store = Store.open()
+    except StoreError as error:
+        QMessageBox.critical(None, "Sfumato", str(error))
+        return 1
+    translator = translate(app, store)
+    model_path = getattr(args, "model", None)
+    parts = build(
+        store,
+        model_path=Path(model_path) if model_path else None,
+        device=getattr(args, "device", None),
+    )
+    only.raised.connect(parts.window.raise_window)
+    _quit_on_interrupt(app)
+    parts.chats.open_last()
+    parts.window.show()
+    parts.window.composer.focus()
+    parts.model.start()
+    code = app.exec()
+    parts.close()
+    only.release()
+    if translator is not None:
+        app.removeTranslator(translator)
+    return code
+
+
+def translate(app: QApplication, store: Store) -> QTranslator | None:
+    """Install the language that is chosen in the settings, or the system's; English needs none."""
+    from sfumato.store import settings
+
+    language = store.read(settings.load).language or QLocale.system().name()
+    QLocale.setDefault(QLocale(language))
+    folder = paths.resources_dir() / "translations"
+    translator = QTranslator(app)
+    if not translator.load(QLocale(language), "sfumato", "_", str(folder)):
+        return None
+    app.installTranslator(translator)
+    of_qt = QTranslator(app)
+    if of_qt.load(
+        QLocale(language),
+        "qtbase",
+        "_",
+        QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath),
+    ):
+        app.installTranslator(of_qt)
+    return translator
+
+
+def _quit_on_interrupt(app: QApplication) -> None:
+    """Ctrl+C in the terminal closes the window in order."""
+    signal.signal(signal.SIGINT, lambda *_: app.closeAllWindows())
+    # Python sees a signal only while it runs; Qt's loop alone would never let it.
+    timer = QTimer(app)
+    timer.timeout.connect(lambda: None)
+    timer.start(500)

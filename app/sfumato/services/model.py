@@ -1,0 +1,126 @@
+"""The engine's model: which is loaded, how far loading is, and what went wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from PySide6.QtCore import QObject, Signal
+
+from sfumato.engine.protocol import CancelLoad, Device, Event, Failed, Load, Loaded, Loading, Ready
+from sfumato.paths import built_in_guide
+from sfumato.services.engine_client import EngineClient
+from sfumato.services.settings import SettingsService
+
+State = Literal["off", "starting", "loading", "ready", "failed"]
+
+
+class ModelService(QObject):
+    """`changed` follows every change of state, fraction or model."""
+
+    changed = Signal()
+    failed = Signal(object)  # Failed, when no answer is under way
+
+    def __init__(
+        self,
+        client: EngineClient,
+        settings: SettingsService,
+        parent: QObject | None = None,
+        *,
+        path: Path | None = None,
+        device: str | None = None,
+    ) -> None:
+        """`path` and `device` from the command line hold for this run only."""
+        super().__init__(parent)
+        self._client = client
+        self._settings = settings
+        self._path = path
+        self._device = device
+        self.state: State = "off"
+        self.fraction = 0.0
+        self.loaded: Loaded | None = None
+        self.devices: list[Device] = []
+        self.failure: Failed | None = None
+        client.received.connect(self._take)
+        client.started.connect(self.load)
+        client.ended.connect(self._ended)
+
+    @property
+    def path(self) -> Path:
+        chosen = self._settings.current.model_path
+        return self._path or (Path(chosen) if chosen else built_in_guide())
+
+    @property
+    def is_guide(self) -> bool:
+        return self.path == built_in_guide()
+
+    @property
+    def computes_on_gpu(self) -> bool:
+        return self.loaded is not None and self.loaded.device.startswith("cuda")
+
+    def start(self) -> None:
+        """Start the engine; the model follows when it is ready."""
+        if not self._client.running:
+            self._set("starting")
+            self._client.start()
+
+    def restart(self) -> None:
+        self.loaded = None
+        self._set("starting")
+        self._client.restart()
+
+    def choose(self, path: Path | None) -> None:
+        """Load another model, None for the built-in guide, and remember it."""
+        self._path = None
+        self._settings.change(model_path=str(path) if path else "")
+        if self._client.running:
+            self.load()
+        else:
+            self.start()
+
+    def load(self) -> None:
+        settings = self._settings.current
+        self.loaded = None
+        self.failure = None
+        self.fraction = 0.0
+        self._set("loading")
+        self._client.request(
+            Load(
+                path=str(self.path),
+                device=self._device or settings.device,
+                context=settings.context,
+                profile=settings.profile,
+            )
+        )
+
+    def cancel_load(self) -> None:
+        if self.state == "loading" and self._client.running:
+            self._client.request(CancelLoad())
+
+    def _set(self, state: State) -> None:
+        self.state = state
+        self.changed.emit()
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Ready():
+                self.devices = event.devices
+            case Loading():
+                self.fraction = event.fraction
+                self.changed.emit()
+            case Loaded():
+                self.loaded = event
+                self._set("ready")
+            case Failed(turn=None):
+                self.failure = event
+                if self.state in ("starting", "loading"):
+                    self._set("failed")
+                self.failed.emit(event)
+
+    def _ended(self, reason: str) -> None:
+        if reason:
+            self.loaded = None
+            self._set("failed")
+        elif self.state != "starting":
+            self.loaded = None
+            self._set("off")

@@ -1,0 +1,105 @@
+"""The blocks of one message, one under the other: prose, code, tables, formulas."""
+
+from __future__ import annotations
+
+import html
+
+from PySide6.QtCore import QPointF, QRect, Signal
+from PySide6.QtWidgets import QWidget
+
+from sfumato.ui.code_block import CodeBlock
+from sfumato.ui.markdown import Block, Code, Math, Plain, Prose, Table, parse
+from sfumato.ui.prose_view import ProseView, TableView
+from sfumato.ui.theme import Theme
+
+_View = ProseView | CodeBlock
+
+
+class BlockStack(QWidget):
+    """Its owner asks `height_for` and gives it that height. Unchanged blocks keep their widget."""
+
+    link_clicked = Signal(str, str)
+    link_hovered = Signal(str)
+
+    def __init__(
+        self, theme: Theme, parent: QWidget | None = None, *, secondary: bool = False
+    ) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._secondary = secondary
+        self._blocks: list[Block] = []
+        self._views: list[_View] = []
+
+    def show_markdown(self, text: str) -> None:
+        self.show_blocks(parse(text))
+
+    def show_blocks(self, blocks: list[Block]) -> None:
+        same = 0
+        while same < min(len(blocks), len(self._blocks)) and blocks[same] == self._blocks[same]:
+            same += 1
+        for at in range(same, len(blocks)):
+            old = self._views[at] if at < len(self._views) else None
+            block = blocks[at]
+            if isinstance(old, ProseView) and type(self._blocks[at]) is type(block):
+                self._fill(old, block)
+            else:
+                if old is not None:
+                    old.deleteLater()
+                    self._views[at] = self._make(block)
+                else:
+                    self._views.append(self._make(block))
+        for view in self._views[len(blocks) :]:
+            view.hide()
+            view.deleteLater()
+        del self._views[len(blocks) :]
+        self._blocks = list(blocks)
+
+    def _make(self, block: Block) -> _View:
+        if isinstance(block, Code):
+            code = CodeBlock(self._theme, block, self)
+            code.show()
+            return code
+        view = (TableView if isinstance(block, Table) else ProseView)(self._theme, self)
+        view.setAccessibleName(self.tr("Text of the message"))
+        view.link_clicked.connect(self.link_clicked)
+        view.link_hovered.connect(self.link_hovered)
+        self._fill(view, block)
+        view.show()
+        return view
+
+    def _fill(self, view: ProseView, block: Block) -> None:
+        match block:
+            case Prose() | Table():
+                view.show_html(block.html, secondary=self._secondary)
+            case Math():
+                view.show_html(f"<pre>{html.escape(block.source, quote=False)}</pre>")
+            case Plain():
+                view.show_plain(block.text)
+
+    def height_for(self, width: int) -> int:
+        """Lay the blocks out in this width; the height they take together."""
+        gap = self._theme.paragraph_gap_px
+        measure = min(width, self._theme.measure_px)
+        y = 0
+        for number, view in enumerate(self._views):
+            if number:
+                y += gap
+            wide = isinstance(view, CodeBlock | TableView)
+            view_width = width if wide else measure
+            height = view.height_for(view_width)
+            view.setGeometry(QRect(0, y, view_width, height))
+            y += height
+        return y
+
+    def tail(self) -> tuple[str, QPointF] | None:
+        """Where a draft goes on in the last line, if the last block is running text."""
+        if not self._views or not isinstance(self._blocks[-1], Prose):
+            return None
+        view = self._views[-1]
+        assert isinstance(view, ProseView)
+        tail = view.tail()
+        return (tail[0], tail[1] + QPointF(view.pos())) if tail else None
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._views

@@ -1,0 +1,1 @@
+"""Qt item models: rows and roles for the views."""

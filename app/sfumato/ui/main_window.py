@@ -1,0 +1,513 @@
+"""The window: lays out sidebar, conversation, composer and status, and connects them."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, QUrl
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QDesktopServices,
+    QGuiApplication,
+    QKeySequence,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QMainWindow,
+    QMessageBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sfumato.engine.protocol import Committed, Denoised, Failed, Finished, Prefilled
+from sfumato.errors import KnownError
+from sfumato.paths import state_dir
+from sfumato.services.chats import Chats
+from sfumato.services.generation import Answer, Generation
+from sfumato.services.model import ModelService
+from sfumato.services.recordings import Recordings
+from sfumato.services.settings import SettingsService
+from sfumato.store.types import Conversation, ImportReport, Message
+from sfumato.ui.banner import Banner
+from sfumato.ui.chat_sidebar import ChatSidebar
+from sfumato.ui.composer import Composer
+from sfumato.ui.conversation_view import ConversationView
+from sfumato.ui.markdown import misleading, safe_target, shown_address
+from sfumato.ui.status_line import StatusLine
+from sfumato.ui.theme import Theme
+from sfumato.ui.top_bar import TopBar
+from sfumato.ui.welcome import Welcome
+from sfumato.ui.widgets import hairline
+
+NARROW_PX = 820  # below this the sidebar lies over nothing: it goes
+START_SIZE = (1180, 800)
+LEAST_SIZE = (640, 480)
+
+
+class MainWindow(QMainWindow):
+    def __init__(
+        self,
+        theme: Theme,
+        settings: SettingsService,
+        chats: Chats,
+        generation: Generation,
+        model: ModelService,
+        recordings: Recordings,
+    ) -> None:
+        super().__init__()
+        self._theme = theme
+        self._settings = settings
+        self._chats = chats
+        self._generation = generation
+        self._model = model
+        self._recordings = recordings
+        self._shown_chat: int | None = None
+        self._sidebar_wanted = True
+        self.setWindowTitle("Sfumato")
+        self.setMinimumSize(*LEAST_SIZE)
+
+        self.sidebar = ChatSidebar(theme)
+        self.top_bar = TopBar(theme)
+        self.welcome = Welcome(theme)
+        self.conversation = ConversationView(theme, recordings.has)
+        self.banner = Banner(theme)
+        self.composer = Composer(theme)
+        self.status = StatusLine(theme)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.welcome)
+        self._pages.addWidget(self.conversation)
+        self._lay_out()
+        self._connect()
+        self._add_shortcuts()
+        self._apply_settings()
+        self._restore_geometry()
+        self._show_model()
+        self._show_chats()
+
+    def _lay_out(self) -> None:
+        self._foot = QWidget()
+        self._foot_box = QVBoxLayout(self._foot)
+        self._foot_box.setContentsMargins(24, 0, 24, 8)
+        self._foot_box.setSpacing(4)
+        self._foot_box.addWidget(self.banner)
+        self._foot_box.addWidget(self.composer)
+        self._foot_box.addWidget(self.status)
+        main = QWidget()
+        main.setObjectName("ground")
+        box = QVBoxLayout(main)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(0)
+        box.addWidget(self.top_bar)
+        box.addWidget(self._pages, 1)
+        box.addWidget(self._foot, 0)
+        whole = QWidget()
+        whole.setObjectName("ground")
+        row = QHBoxLayout(whole)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.sidebar)
+        self._side_line = hairline(vertical=True)
+        row.addWidget(self._side_line)
+        row.addWidget(main, 1)
+        self.setCentralWidget(whole)
+
+    def _connect(self) -> None:
+        chats, generation, model = self._chats, self._generation, self._model
+        self.top_bar.sidebar_toggled.connect(self.toggle_sidebar)
+        self.welcome.asked.connect(generation.send)
+        self.composer.submitted.connect(self._send)
+        self.composer.stopped.connect(generation.stop)
+        self.composer.edited.connect(chats.keep_draft)
+        self.status.layout_chosen.connect(lambda kind: self._settings.change(canvas_layout=kind))
+        self.status.source_chosen.connect(lambda what: self._settings.change(canvas_shows=what))
+        side = self.sidebar
+        side.opened.connect(self._open_chat)
+        side.new_wanted.connect(self.new_chat)
+        side.renamed.connect(chats.rename)
+        side.pinned.connect(chats.pin)
+        side.duplicated.connect(chats.duplicate)
+        side.deleted.connect(chats.delete)
+        side.searched.connect(self._search)
+        side.export_wanted.connect(lambda chat_id: self._export([chat_id]))
+        side.export_all_wanted.connect(lambda: self._export(None))
+        side.import_wanted.connect(self._import)
+        view = self.conversation
+        view.acted.connect(self._act)
+        view.edited.connect(generation.edit)
+        view.link_clicked.connect(self.open_link)
+        view.link_hovered.connect(lambda url: self.status.show_hint(shown_address(url)))
+        chats.listed.connect(self._show_chats)
+        chats.opened.connect(self._show_opened)
+        chats.changed.connect(self._show_changed)
+        chats.failed.connect(self._show_error)
+        chats.chat_deleted.connect(self._offer_undo_chat)
+        chats.message_deleted.connect(self._offer_undo_message)
+        chats.imported.connect(self._tell_imported)
+        chats.exported.connect(
+            lambda path: self.banner.show_notice(self.tr("Saved as %1").replace("%1", path))
+        )
+        self._recordings.failed.connect(self._show_error)
+        generation.began.connect(self._begin)
+        generation.prefilled.connect(self._show_prefilled)
+        generation.stepped.connect(self._show_step)
+        generation.committed.connect(self._show_committed)
+        generation.finished.connect(self._show_finished)
+        generation.ended.connect(self._end)
+        generation.failed.connect(self._show_failure)
+        generation.busy_changed.connect(self.composer.set_busy)
+        model.changed.connect(self._show_model)
+        model.failed.connect(self._show_failure)
+        self._settings.changed.connect(lambda _: self._apply_settings())
+
+    def _add_shortcuts(self) -> None:
+        for keys, act in (
+            ("Ctrl+N", self.new_chat),
+            ("Ctrl+B", self.toggle_sidebar),
+            ("Ctrl+K", self._focus_search),
+            ("Ctrl+F", self._focus_search),
+            ("Ctrl+L", self.composer.focus),
+            ("Ctrl+=", lambda: self._zoom(1)),
+            ("Ctrl++", lambda: self._zoom(1)),
+            ("Ctrl+-", lambda: self._zoom(-1)),
+            ("Ctrl+0", lambda: self._zoom(0)),
+            ("Ctrl+Shift+C", self._copy_conversation),
+            ("Ctrl+Shift+G", self._toggle_grid),
+            ("Alt+Up", lambda: self.conversation.go_to_message(-1)),
+            ("Alt+Down", lambda: self.conversation.go_to_message(1)),
+            ("Esc", self._escape),
+            ("Ctrl+Q", self.close),
+        ):
+            action = QAction(self)
+            action.setShortcut(QKeySequence(keys))
+            action.triggered.connect(lambda _=False, act=act: act())
+            self.addAction(action)
+
+    # Chats
+
+    def _show_chats(self) -> None:
+        self.sidebar.show_chats(self._chats.all(), date.today().toordinal())
+
+    def _search(self, query: str) -> None:
+        if query:
+            self.sidebar.show_hits(self._chats.search(query))
+        else:
+            self._show_chats()
+
+    def _open_chat(self, chat_id: int, message_id: int | None) -> None:
+        if chat_id != self._chats.chat_id:
+            self._chats.open(chat_id)
+        if message_id is not None:
+            self.conversation.scroll_to_message(message_id)
+
+    def new_chat(self) -> None:
+        self._chats.open_new()
+        self.composer.focus()
+
+    def _show_opened(self, conversation: Conversation | None) -> None:
+        self._shown_chat = conversation.chat.id if conversation else None
+        self.sidebar.mark_open(self._shown_chat)
+        self.conversation.clear()
+        self.composer.set_text(self._chats.draft())
+        self._show_conversation(conversation, to_end=True)
+        answer = self._generation.answer
+        if conversation and answer and answer.message.chat_id == conversation.chat.id:
+            self._show_live(answer)
+        self.status.show_text("")
+
+    def _show_changed(self, conversation: Conversation) -> None:
+        other = conversation.chat.id != self._shown_chat
+        self._shown_chat = conversation.chat.id
+        self.sidebar.mark_open(self._shown_chat)
+        if other:
+            self.composer.set_text(self._chats.draft())
+        self._show_conversation(conversation, to_end=other)
+
+    def _show_conversation(self, conversation: Conversation | None, *, to_end: bool) -> None:
+        messages = conversation.messages if conversation else ()
+        self._pages.setCurrentWidget(self.conversation if messages else self.welcome)
+        self.conversation.show_messages(messages, to_end=to_end)
+        title = conversation.chat.title if conversation else ""
+        self.top_bar.show_title(title)
+        self.setWindowTitle(f"{title} — Sfumato" if title else "Sfumato")
+
+    # The answer under way
+
+    def _send(self, text: str) -> None:
+        self.composer.set_text("")
+        self.banner.hide()
+        self._generation.send(text)
+
+    def _begin(self, answer: Answer) -> None:
+        self.banner.hide()
+        self.status.begin()
+        if answer.message.chat_id == self._shown_chat:
+            self._show_live(answer)
+
+    def _show_live(self, answer: Answer) -> None:
+        message = self._chats.message(answer.message.id) or answer.message
+        live = self.conversation.begin_live(answer.message.id, message.text)
+        settings = self._settings.current
+        live.set_layout_kind(settings.canvas_layout)
+        live.set_source(settings.canvas_shows)
+        live.show_waiting(self._waiting_sentence())
+
+    def _waiting_sentence(self) -> str:
+        if self._model.state == "starting":
+            return self.tr("Starting the engine …")
+        if self._model.state == "loading":
+            percent = f"{self._model.fraction * 100:.0f}"
+            return self.tr("Loading the model, %1 % …").replace("%1", percent)
+        return self.tr("Reading the conversation …")
+
+    def _show_prefilled(self, event: Prefilled) -> None:
+        self.status.show_text(
+            self.tr("%n token(s) read", "", event.tokens)
+            + " · "
+            + self.tr("%1 left in the context").replace("%1", f"{event.context_left:,}")
+        )
+
+    def _is_live(self) -> bool:
+        answer, live = self._generation.answer, self.conversation.live
+        return live is not None and answer is not None and answer.message.id == live.message_id
+
+    def _show_step(self, event: Denoised) -> None:
+        self.status.show_step(event)
+        live = self.conversation.live
+        if live is not None and self._is_live():
+            live.show_step(event)
+
+    def _show_committed(self, event: Committed) -> None:
+        self.status.count_committed(event.kept)
+        live = self.conversation.live
+        if live is not None and self._is_live():
+            live.show_committed(event)
+
+    def _show_finished(self, event: Finished) -> None:
+        self.status.show_finished(event)
+
+    def _end(self, message: Message) -> None:
+        live = self.conversation.live
+        if live is not None and live.message_id == message.id:
+            live.announce(message.text)
+            self.conversation.end_live()
+        if not self.isActiveWindow() and self._settings.current.notify_when_done:
+            QGuiApplication.alert(self)  # type: ignore[attr-defined]
+
+    # Messages
+
+    def _act(self, what: str, message_id: int) -> None:
+        message = self._chats.message(message_id)
+        if message is None:
+            return
+        if what == "copy":
+            QGuiApplication.clipboard().setText(message.text)
+        elif what == "copy-markdown":
+            self._copy_conversation()
+        elif what == "regenerate":
+            self._generation.regenerate(message_id)
+        elif what == "continue":
+            self._generation.go_on(message_id)
+        elif what in ("previous", "next"):
+            at = message.versions.index(message_id) + (1 if what == "next" else -1)
+            if 0 <= at < len(message.versions):
+                self._chats.choose_version(message.versions[at])
+        elif what == "branch":
+            title = self.top_bar_title()
+            self._chats.duplicate(message.chat_id, title, up_to=message_id)
+        elif what == "delete":
+            self._chats.delete_message(message_id)
+
+    def top_bar_title(self) -> str:
+        conversation = self._chats.conversation
+        return conversation.chat.title if conversation else ""
+
+    def _copy_conversation(self) -> None:
+        QGuiApplication.clipboard().setText(self._chats.as_markdown())
+
+    def open_link(self, address: str, text: str) -> None:
+        """Ask first where a link's text names another place than the one it opens."""
+        if not safe_target(address):
+            return
+        if misleading(text, address):
+            question = QMessageBox(self)
+            question.setIcon(QMessageBox.Icon.NoIcon)
+            question.setTextFormat(Qt.TextFormat.PlainText)
+            question.setWindowTitle(self.tr("Open this link?"))
+            question.setText(self.tr("The link says “%1” but opens:").replace("%1", text[:200]))
+            question.setInformativeText(shown_address(address))
+            opens = question.addButton(self.tr("Open"), QMessageBox.ButtonRole.AcceptRole)
+            question.addButton(self.tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
+            question.exec()
+            if question.clickedButton() is not opens:
+                return
+        QDesktopServices.openUrl(QUrl(address))
+
+    # What went wrong, what can be undone
+
+    def _show_error(self, error: KnownError) -> None:
+        self.banner.show_error(str(error))
+
+    def _show_failure(self, failure: Failed) -> None:
+        if failure.kind in ("crash", "protocol", "internal", "memory"):
+            action, act = self.tr("Start again"), self._model.restart
+        elif failure.kind in ("model_file", "model_gone", "device") and not self._model.is_guide:
+            action, act = self.tr("Use the built-in guide"), lambda: self._model.choose(None)
+        else:
+            action, act = "", lambda: None
+        self.banner.show_error(failure.message, failure.advice, action, act, failure.detail)
+
+    def _offer_undo_chat(self, chat_id: int, title: str) -> None:
+        name = title or self.tr("New chat")
+        self.banner.show_notice(
+            self.tr("“%1” deleted").replace("%1", name),
+            self.tr("Undo"),
+            lambda: self._chats.restore(chat_id),
+        )
+
+    def _offer_undo_message(self, message_id: int) -> None:
+        self.banner.show_notice(
+            self.tr("Message deleted"),
+            self.tr("Undo"),
+            lambda: self._chats.restore_message(message_id),
+        )
+
+    # Files
+
+    def _export(self, chat_ids: list[int] | None) -> None:
+        filters = "Markdown (*.md);;JSON (*.json)" if chat_ids else "JSON (*.json)"
+        suffix = "md" if chat_ids else "json"
+        path, _ = QFileDialog.getSaveFileName(
+            self, self.tr("Export"), f"sfumato-chats.{suffix}", filters
+        )
+        if path:
+            self._chats.export_to(Path(path), chat_ids)
+
+    def _import(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, self.tr("Import"), "", "JSON (*.json)")
+        if path:
+            self._chats.import_from(Path(path))
+
+    def _tell_imported(self, report: ImportReport) -> None:
+        self.banner.show_notice(self.tr("%n chat(s) imported", "", len(report.chat_ids)))
+
+    # Model
+
+    def _show_model(self) -> None:
+        model = self._model
+        loaded = model.loaded
+        name = loaded.name if loaded else model.path.stem
+        if model.is_guide:
+            name = self.tr("Built-in guide")
+        if loaded is not None:
+            state = "GPU" if model.computes_on_gpu else "CPU"
+        else:
+            percent = f"{model.fraction * 100:.0f}"
+            state = {
+                "off": self.tr("not started"),
+                "starting": self.tr("starting"),
+                "loading": self.tr("loading %1 %").replace("%1", percent),
+                "failed": self.tr("not running"),
+                "ready": "",
+            }[model.state]
+        self.top_bar.model_button.show_model(
+            name, state, filled=model.computes_on_gpu, failed=model.state == "failed"
+        )
+        if loaded is not None:
+            self.top_bar.model_button.setToolTip(loaded.placement)
+        if model.is_guide:
+            self.welcome.show_guide()
+            self.composer.set_placeholder(self.tr("Ask the built-in guide"))
+        else:
+            self.welcome.show_model(name, loaded.placement if loaded else state)
+            self.composer.set_placeholder(self.tr("Ask anything"))
+        live = self.conversation.live
+        if live is not None and self._generation.answer and not live.canvas.isVisible():
+            live.show_waiting(self._waiting_sentence())
+
+    # Settings
+
+    def _apply_settings(self) -> None:
+        current = self._settings.current
+        self.composer.set_send_with(current.send_with)
+        self.composer.thinking.setChecked(current.thinking)
+        self.status.choose(current.canvas_layout, current.canvas_shows)
+        live = self.conversation.live
+        if live is not None:
+            live.set_layout_kind(current.canvas_layout)
+            live.set_source(current.canvas_shows)
+
+    def _toggle_grid(self) -> None:
+        grid = self._settings.current.canvas_layout == "grid"
+        self._settings.change(canvas_layout="flow" if grid else "grid")
+
+    def _zoom(self, step: int) -> None:
+        percent = self._settings.current.zoom_percent
+        percent = 100 if step == 0 else min(200, max(70, percent + step * 10))
+        self._settings.change(zoom_percent=percent)
+
+    # Window
+
+    def _escape(self) -> None:
+        if self._generation.busy:
+            self._generation.stop()
+        elif not self.banner.isHidden():
+            self.banner.hide()
+        else:
+            self.sidebar.end_search()
+            self.composer.focus()
+
+    def _focus_search(self) -> None:
+        self.sidebar.show()
+        self._side_line.show()
+        self.sidebar.focus_search()
+
+    def toggle_sidebar(self) -> None:
+        shown = self.sidebar.isHidden()
+        self._sidebar_wanted = shown
+        self.sidebar.setVisible(shown)
+        self._side_line.setVisible(shown)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        narrow = self.width() < NARROW_PX
+        shown = self._sidebar_wanted and not narrow
+        if event.oldSize().width() < NARROW_PX or narrow:
+            self.sidebar.setVisible(shown)
+            self._side_line.setVisible(shown)
+        self.composer.set_max_height(self.height() // 3)
+        QTimer.singleShot(0, self._fit_foot)
+
+    def _fit_foot(self) -> None:
+        """The composer stands in the column of the conversation."""
+        width = self._pages.width()
+        # The text stands 16 px inside the composer's edge, so the composer is that much wider.
+        column = min(self._theme.column_px + 32, width - 16)
+        side = max(8, (width - column) // 2)
+        self._foot_box.setContentsMargins(side, 0, side, 8)
+
+    def raise_window(self) -> None:
+        """Somebody started Sfumato again: here it is."""
+        if self.isMinimized():
+            self.showNormal()
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    def _state_file(self) -> QSettings:
+        return QSettings(str(state_dir() / "window.ini"), QSettings.Format.IniFormat)
+
+    def _restore_geometry(self) -> None:
+        geometry = self._state_file().value("geometry")
+        if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
+            self.resize(*START_SIZE)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        state_dir().mkdir(parents=True, exist_ok=True)
+        self._state_file().setValue("geometry", self.saveGeometry())
+        self._chats.flush_draft()
+        super().closeEvent(event)
