@@ -247,6 +247,12 @@ void bind_model(nb::module_& m) {
              nb::arg("uniform") = nb::none(),
              nb::arg("renoise") = nb::none())
         .def("last_logits", &last_logits)
+        .def("set_beliefs",
+             [](Session& s, Array<float> logits, float temperature) {
+                 s.run([&](Model& m) { m.set_beliefs(span_of(logits), temperature); });
+             },
+             nb::arg("logits"),
+             nb::arg("temperature"))
         .def("keys", [](Session& s, int layer) { return cached(s, layer, true); }, nb::arg("layer"))
         .def("values", [](Session& s, int layer) { return cached(s, layer, false); }, nb::arg("layer"));
 }

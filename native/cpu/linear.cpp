@@ -4,7 +4,8 @@ namespace sfumato::cpu {
 
 Rows rows_for(const Context& context, View<const float> x) {
     Rows rows{.rows = x.rows, .inputs = x.width, .x = x.data};
-    if (context.compute == Compute::reference) return rows;
+    // Rows that are no whole number of groups meet matrices in 32 bits only.
+    if (context.compute == Compute::reference || x.width % group != 0) return rows;
     const int groups = x.width / group;
     auto* q = context.scratch.take<int8_t>(x.size());
     float* scale = context.scratch.take<float>(x.rows, groups).data;

@@ -1,5 +1,6 @@
 #include "ops/moe.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -92,9 +93,10 @@ void gate_up(const Context& context, const MoeArgs& a, const Routing& r, View<fl
         float* up = gate + panel_outputs * count;
         gemm_panel(a.gate[index], panel, rows, r.token + first, count, gate, panel_outputs);
         gemm_panel(a.up[index], panel, rows, r.token + first, count, up, panel_outputs);
+        const int width = std::min(panel_outputs, activated.width - panel * panel_outputs);
         for (int i = 0; i < count; ++i) {
             float* out = activated.row(first + i) + panel * panel_outputs;
-            for (int j = 0; j < panel_outputs; ++j)
+            for (int j = 0; j < width; ++j)
                 out[j] = gelu(gate[i * panel_outputs + j]) * up[i * panel_outputs + j];
         }
     });

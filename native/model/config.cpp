@@ -1,7 +1,6 @@
 #include "model/config.h"
 
 #include "core/error.h"
-#include "cpu/gemm.h"
 
 namespace sfumato {
 
@@ -14,8 +13,7 @@ void ModelConfig::check_shape() const {
           layers, " layers, but ", kv_heads.size(), " kv_heads and ", sliding.size(), " sliding");
     check(experts_used <= experts, experts_used, " of ", experts, " experts");
     for (int width : {hidden, dense_ffn, expert_ffn, heads * head_dim_full, heads * head_dim_sliding})
-        check(width > 0 && width <= limit && width % cpu::group == 0,
-              "a width of ", width, " is no multiple of ", cpu::group);
+        check(width > 0 && width <= limit, "a width of ", width, " cannot be");
     for (int layer = 0; layer < layers; ++layer)
         check(key_heads(layer) > 0 && heads % key_heads(layer) == 0 && head_dim(layer) % 2 == 0,
               "layer ", layer, ": ", heads, " heads of ", head_dim(layer), " share ",

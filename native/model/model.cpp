@@ -320,4 +320,28 @@ void Model::last_logits(float* out) {
                       .out = {out, config_.canvas, config_.vocab}});
 }
 
+void Model::set_beliefs(std::span<const float> logits, float temperature) {
+    const size_t canvas = canvas_.size(), vocab = static_cast<size_t>(config_.vocab);
+    check(step_ > 0, "there was no step yet");
+    check(logits.size() == canvas * vocab, logits.size(), " logits for [", canvas, ", ", vocab, "]");
+    std::vector<float> log_total(canvas);
+    for (size_t r = 0; r < canvas; ++r) {
+        double total = 0.0;
+        for (float logit : logits.subspan(r * vocab, vocab))
+            total += std::exp(static_cast<double>(logit) / static_cast<double>(temperature));
+        log_total[r] = static_cast<float>(std::log(total));
+    }
+    ops::dense_soft_embedding(device(),
+                              {.hidden = {hidden_.data(), config_.canvas, config_.hidden},
+                               .head = weights_.head,
+                               .embedding = weights_.embedding,
+                               .softcap = config_.softcap,
+                               .temperature = temperature,
+                               .log_total = log_total.data(),
+                               .logits = {logits.data(), config_.canvas, config_.vocab},
+                               .pinned = pinned_,
+                               .scale = std::sqrt(static_cast<float>(config_.hidden)),
+                               .out = {soft_.data(), config_.canvas, config_.hidden}});
+}
+
 }  // namespace sfumato

@@ -76,6 +76,8 @@ class Model {
 
     // Tests only: [canvas, vocab] of the last step, computed again.
     void last_logits(float* out);
+    // Tests only: the next step is self-conditioned on softmax(logits / temperature), logits [canvas, vocab].
+    void set_beliefs(std::span<const float> logits, float temperature);
     const KvCache& cache() const { return cache_; }
 
   private:

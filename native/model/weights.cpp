@@ -129,7 +129,9 @@ void Weights::matrix(const std::string& name, int outputs, int inputs, Matrix& o
 void Weights::rows_of(const TensorInfo& t, int64_t first_row, int outputs, int inputs, Matrix& out) {
     const auto type = static_cast<DType>(t.type);
     const size_t row = row_bytes(type, inputs);
-    out = {.type = type, .compute = compute_, .outputs = outputs, .inputs = inputs, .data = nullptr};
+    // 8-bit products take whole groups of activations.
+    const Compute compute = inputs % cpu::group == 0 ? compute_ : Compute::reference;
+    out = {.type = type, .compute = compute, .outputs = outputs, .inputs = inputs, .data = nullptr};
     jobs_.push_back({&out,
                      t.offset + static_cast<uint64_t>(first_row) * row,
                      static_cast<size_t>(outputs) * row});

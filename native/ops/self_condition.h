@@ -28,6 +28,7 @@ struct DenseSoftEmbeddingArgs {
     float softcap;
     float temperature;
     const float* log_total;           // [rows], of LogitsArgs
+    View<const float> logits = {};    // [rows, vocab], if known already; tests only
     std::span<const int32_t> pinned;  // [rows]
     float scale;
     View<float> out;  // [rows, hidden]
