@@ -85,7 +85,7 @@ def test_a_mirror_with_another_file_under_the_same_name_is_refused(
     hub: LocalHub, model: Model
 ) -> None:
     known = msgspec.structs.replace(model, sha256="a" * 64)
-    with pytest.raises(DownloadError, match="offers another .* than the published one"):
+    with pytest.raises(DownloadError, match=r"offers another .* than the published one"):
         Hub(hub.endpoint).ask(known)
 
 

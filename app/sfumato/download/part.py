@@ -137,13 +137,15 @@ class Part:
             chunk.claimed_only = False
         return chunk.received > 0
 
-    def read(self, chunk: Chunk, count: int) -> Iterator[bytes]:
-        """The first `count` bytes of a chunk in pieces; fewer if the file is shorter."""
+    def read(self, chunk: Chunk, count: int) -> Iterator[memoryview]:
+        """The first `count` bytes of a chunk in pieces, each valid until the next is asked for.
+        Fewer if the file is shorter."""
+        buffer = memoryview(bytearray(min(_READ_BYTES, count)))
         with self.path.open("rb", buffering=0) as file:
             file.seek(chunk.start)
-            while count > 0 and (piece := file.read(min(_READ_BYTES, count))):
-                count -= len(piece)
-                yield piece
+            while count > 0 and (taken := file.readinto(buffer[: min(len(buffer), count)])):
+                count -= taken
+                yield buffer[:taken]
 
     def close(self) -> None:
         with self._lock:
