@@ -1,3 +1,6 @@
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // gcc 12's own AVX-512 header (GCC bug 105593)
+#endif
 #include <immintrin.h>
 
 #include <cstddef>

@@ -1,0 +1,99 @@
+#include "cpu/gemm.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/cpu_features.h"
+#include "cpu/gemm_fast.h"
+#include "cpu/gemm_reference.h"
+#include "cpu/pack.h"
+#include "cpu/vector_math.h"
+
+namespace sfumato::cpu {
+namespace {
+
+const FastKernels& fast_kernels() {
+#if defined(__x86_64__) || defined(_M_X64)
+    switch (isa()) {
+        case Isa::amx:  // has no product of its own yet
+        case Isa::avx512vnni: return avx512vnni_kernels;
+        case Isa::avxvnni: return avxvnni_kernels;
+        case Isa::avx2: return avx2_kernels;
+        case Isa::portable: break;
+    }
+#endif
+    return portable_kernels;
+}
+
+// Matrices of floats (F32, F16, BF16) are small or rare: de-quantised activations, plain dot products.
+void multiply_floats(const PackedMatrix& w, int panel, const GemmArgs& a) {
+    const size_t row = row_bytes(w.type, w.inputs), element = row / static_cast<size_t>(w.inputs);
+    const int groups = w.inputs / group;
+    float weights[panel_outputs][slab_inputs], x[slab_inputs];
+    for (int k = 0; k < w.inputs; k += slab_inputs) {
+        const int n = std::min(slab_inputs, w.inputs - k);
+        for (int o = 0; o < a.outputs; ++o)
+            dequantize_row(w.type,
+                           w.data + static_cast<size_t>(panel * panel_outputs + o) * row +
+                               static_cast<size_t>(k) * element,
+                           n,
+                           weights[o]);
+        for (int i = 0; i < a.count; ++i) {
+            const ptrdiff_t source = a.rows == nullptr ? i : a.rows[i];
+            const auto* q = reinterpret_cast<const uint8_t*>(a.x.q) + source * w.inputs + k;
+            const float* scale = a.x.scale + source * groups + k / group;
+            for (int j = 0; j < n; ++j)
+                x[j] = scale[j / group] * static_cast<float>(static_cast<int>(q[j]) - 128);
+            float* out = a.out + static_cast<ptrdiff_t>(i) * a.out_stride;
+            for (int o = 0; o < a.outputs; ++o)
+                out[o] = (k == 0 ? 0.0f : out[o]) + dot(x, weights[o], n);
+        }
+    }
+}
+
+}  // namespace
+
+size_t packed_bytes(DType type, Compute compute, int outputs, int inputs) {
+    return compute == Compute::reference ? reference::packed_bytes(type, outputs, inputs)
+                                         : packed::bytes(type, outputs, inputs);
+}
+
+void pack_panel(const std::byte* source, const PackedMatrix& w, int panel) {
+    if (w.compute == Compute::reference) return reference::pack_panel(source, w, panel);
+    packed::pack_panel(source, w, panel);
+}
+
+void gemm_panel(const PackedMatrix& w,
+                int panel,
+                const Rows& x,
+                const int32_t* rows,
+                int count,
+                float* out,
+                int out_stride) {
+    if (w.compute == Compute::reference)
+        return reference::gemm_panel(w, panel, x, rows, count, out, out_stride);
+    const PackFormat f = pack_format(w.type);
+    const int outputs = std::min(panel_outputs, w.outputs - panel * panel_outputs);
+    const bool floats = f.scales == Scales::none;
+    const size_t at = floats ? 0 : static_cast<size_t>(panel) * f.panel_bytes(w.inputs);
+    const GemmArgs args{reinterpret_cast<const uint8_t*>(w.data) + at,
+                        x,
+                        rows,
+                        count,
+                        out,
+                        out_stride,
+                        outputs};
+    if (floats) return multiply_floats(w, panel, args);
+    fast_kernels().gemm(w.type, args);
+}
+
+void unpack_row(const PackedMatrix& w, int row, float* out) {
+    if (w.compute == Compute::reference) return reference::unpack_row(w, row, out);
+    packed::unpack_row(w, row, out);
+}
+
+void quantize_rows(const float* x, int begin, int end, int inputs, int8_t* q, float* scale, float* sum) {
+    fast_kernels().quantize(x, begin, end, inputs, q, scale, sum);
+}
+
+}  // namespace sfumato::cpu

@@ -1,0 +1,112 @@
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace {
+
+struct Vec {
+    using Ints = __m256i;
+    using Floats = __m256;
+    static constexpr int lanes = 8, bytes = 32;
+    static constexpr int rows_at_once = 6, rows_at_once_halves = 5;
+    static constexpr bool needs_signed = false;
+    static constexpr int bytes_per_code = 1;
+
+    static Ints zero() { return _mm256_setzero_si256(); }
+    static Ints set8(int v) { return _mm256_set1_epi8(static_cast<char>(v)); }
+    static Ints load(const void* p) { return _mm256_loadu_si256(static_cast<const Ints*>(p)); }
+    static void store(void* p, Ints v) { _mm256_storeu_si256(static_cast<Ints*>(p), v); }
+    static Ints and_(Ints a, Ints b) { return _mm256_and_si256(a, b); }
+    static Ints or_(Ints a, Ints b) { return _mm256_or_si256(a, b); }
+    static Ints sub8(Ints a, Ints b) { return _mm256_sub_epi8(a, b); }
+    static Ints sub32(Ints a, Ints b) { return _mm256_sub_epi32(a, b); }
+    template <int n>
+    static Ints shift_left(Ints a) {
+        return n == 0 ? a : _mm256_slli_epi16(a, n);
+    }
+    template <int n>
+    static Ints shift_right(Ints a) {
+        return n == 0 ? a : _mm256_srli_epi16(a, n);
+    }
+    static Ints table(const int8_t* values) {
+        return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(values)));
+    }
+    static Ints look_up(Ints table, Ints code) { return _mm256_shuffle_epi8(table, code); }
+
+    static Floats loadf(const float* p) { return _mm256_loadu_ps(p); }
+    static void storef(float* p, Floats v) { _mm256_storeu_ps(p, v); }
+    static Floats broadcastf(const float* p) { return _mm256_broadcast_ss(p); }
+    static Floats to_float(Ints v) { return _mm256_cvtepi32_ps(v); }
+    static Floats mul(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
+    static Floats fma(Floats a, Floats b, Floats c) { return _mm256_fmadd_ps(a, b, c); }
+    static Floats fnma(Floats a, Floats b, Floats c) { return _mm256_fnmadd_ps(a, b, c); }
+    static void halves(const uint8_t* from, float* to) {
+        for (int i = 0; i < 4; ++i)
+            storef(to + 8 * i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from) + i)));
+    }
+
+    static void quantize(const float* x, int8_t* q, float* scale, float* sum) {
+        const Floats sign = _mm256_set1_ps(-0.0f);
+        Floats v[4], most = _mm256_setzero_ps();
+        for (int i = 0; i < 4; ++i) {
+            v[i] = loadf(x + 8 * i);
+            most = _mm256_max_ps(most, _mm256_andnot_ps(sign, v[i]));
+        }
+        __m128 top = _mm_max_ps(_mm256_castps256_ps128(most), _mm256_extractf128_ps(most, 1));
+        top = _mm_max_ps(top, _mm_movehl_ps(top, top));
+        top = _mm_max_ss(top, _mm_movehdup_ps(top));
+        const float largest = _mm_cvtss_f32(top);
+        const float d = largest > 1e-30f ? largest / 127.0f : 0.0f;
+        const Floats inverse = _mm256_set1_ps(largest > 1e-30f ? 127.0f / largest : 0.0f);
+        const Ints limit = _mm256_set1_epi32(127), low = _mm256_set1_epi32(-127);
+        Ints i[4], total = zero();
+        for (int j = 0; j < 4; ++j) {
+            i[j] = _mm256_cvtps_epi32(_mm256_mul_ps(v[j], inverse));
+            i[j] = _mm256_max_epi32(_mm256_min_epi32(i[j], limit), low);
+            total = _mm256_add_epi32(total, i[j]);
+        }
+        // Packing works on 128-bit halves; the permutation puts the fours of bytes back in order.
+        const Ints bytes_ = _mm256_packs_epi16(_mm256_packs_epi32(i[0], i[1]), _mm256_packs_epi32(i[2], i[3]));
+        const Ints order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+        store(q, _mm256_xor_si256(_mm256_permutevar8x32_epi32(bytes_, order), set8(-128)));
+        __m128i s = _mm_add_epi32(_mm256_castsi256_si128(total), _mm256_extracti128_si256(total, 1));
+        s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+        s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
+        *scale = d;
+        *sum = d * static_cast<float>(_mm_cvtsi128_si32(s));
+    }
+
+    static Ints add_128_times(Ints sum, Ints code) {
+        return _mm256_dpbusd_avx_epi32(sum, set8(128), code);
+    }
+    template <int bits>
+    static void split(int8_t* p, Ints code) {
+        store(p, code);
+    }
+
+    // Steps [first, last) of R rows with two vectors of outputs.
+    template <int bits, int R, int first, int last>
+    static void dot(Ints (&sums)[R][2], const uint8_t* const (&q)[R], int at, const int8_t* codes) {
+#pragma GCC unroll 8
+        for (int step = first; step < last; ++step) {
+            const Ints w0 = load(codes + step * 128), w1 = load(codes + step * 128 + 32);
+#pragma GCC unroll 16
+            for (int r = 0; r < R; ++r) {
+                int32_t four;
+                __builtin_memcpy(&four, q[r] + at + step * 4, sizeof four);
+                const Ints x = _mm256_set1_epi32(four);
+                sums[r][0] = _mm256_dpbusd_avx_epi32(sums[r][0], x, w0);
+                sums[r][1] = _mm256_dpbusd_avx_epi32(sums[r][1], x, w1);
+            }
+        }
+    }
+};
+
+}  // namespace
+
+#include "cpu/gemm_kernel.h"
+
+namespace sfumato::cpu {
+const FastKernels avxvnni_kernels{gemm_any, quantize};
+}
