@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+"""Train the built-in guide from nothing and write guide.gguf.
+
+    python resources/demo/train.py --out build/guide
+
+Everything is seeded; the log goes to standard output and OUT/training.log, checkpoints to OUT.
+Objective: each canvas token is replaced by a uniformly random id with probability t; cross-entropy
+against the clean canvas; on half of the steps a first pass without gradient gives the
+self-conditioning logits. Prompts of a batch have one length, so no padding masks are needed.
+"""
+
+import argparse
+import math
+import os
+import random
+import time
+from collections import Counter
+from pathlib import Path
+
+import corpus
+import fused  # noqa: F401  (replaces slow parts of the model class)
+import torch
+import vocabulary
+from model import CANVAS, build, parameters, write_gguf
+from sampler import answer
+from vocabulary import END_OF_TURN, PAD, Vocabulary, prompt
+
+SIZE = 3072  # tokens in the vocabulary
+BATCH = 32
+PAD_WEIGHT = 0.2  # of a padding position in the loss
+BALANCE = 0.01  # weight of the router's load-balance term
+FILLER = (
+    "something thing maybe kind of stuff really today just quickly simply also maybe please um well like little some any this "
+    "that my friend told me once curious new old nice here now still yet ever so very quite"
+).split()
+SYSTEM = [
+    "Be brief.", "Answer briefly.", "You are a helpful assistant.", "Be friendly and precise.", "Use simple words.",
+    "Answer in English.", "You are the guide of Sfumato.", "Keep it short.", "Be polite.", "Do not use lists.",
+    "Explain things calmly.", "You are a patient teacher.", "Reply in one paragraph.", "Be honest about what you do not know.",
+]
+VAGUE = [
+    "Fill the gap.", "Fill in the gap.", "Fill in the missing words.", "Complete the text.", "Rewrite this passage.",
+    "Revise the selected part.", "Try another wording.", "What comes in between?", "Finish it.", "Write the missing part.",
+    "Continue.", "Make it fit.", "Say it differently.", "Please fill in the rest.", "Improve this sentence.",
+]
+MORE = [
+    "tell me more", "more", "go on", "more please", "tell me more about that", "can you say more", "explain further",
+    "say it differently", "another explanation please", "what else", "elaborate", "and what else", "i don't understand",
+    "explain that again", "could you put it differently", "why", "how so", "what do you mean", "in other words",
+    "can you explain that in more detail", "please go on", "more details",
+]
+
+
+def learn_vocabulary(topics: list[corpus.Topic]) -> Vocabulary:
+    """Over the answers and a sample of the training phrasings; held-out phrasings are not looked at."""
+    counts: Counter[str] = Counter(vocabulary.ROLES)
+    rng = random.Random(0)
+    for topic in topics:
+        for text in topic.answers:
+            counts.update({w: 6 * n for w, n in Counter(vocabulary.words(text)).items()})
+        for question in rng.sample(topic.train, min(40, len(topic.train))):
+            counts.update(vocabulary.words(question))
+            counts.update(vocabulary.words(corpus.as_typed(question, rng, FILLER)))
+    for text in SYSTEM + VAGUE + MORE + corpus.BEFORE + corpus.AFTER:
+        counts.update(vocabulary.words(text))
+        counts.update(vocabulary.words(" " + text))
+    return vocabulary.learn(dict(counts), SIZE)
+
+
+class Examples:
+    """Endless batches (prompt [B, P], canvas [B, C], pinned [B, C] bool), one prompt length per batch."""
+
+    def __init__(self, topics: list[corpus.Topic], vocab: Vocabulary, seed: int) -> None:
+        self.topics, self.vocab, self.rng = topics, vocab, random.Random(seed)
+        self.weights = [2.5 if t.off_topic else 1.0 for t in topics]
+        self.waiting: dict[int, list[tuple[list[int], list[int], list[bool]]]] = {}
+
+    def question(self, topic: corpus.Topic) -> str:
+        return corpus.as_typed(self.rng.choice(topic.train), self.rng, FILLER)
+
+    def one(self) -> tuple[list[int], list[int], list[bool]]:
+        rng, vocab = self.rng, self.vocab
+        topic = rng.choices(self.topics, self.weights)[0]
+        target = rng.choice(topic.answers)
+        question = self.question(topic)
+        turns: list[tuple[str, str]] = []
+        system = rng.choice(SYSTEM) if rng.random() < 0.08 else None
+        kind, pinned_share = rng.random(), 0.0
+        if kind < 0.05:  # a follow-up gets another answer of the same topic
+            earlier = rng.choice([a for a in topic.answers if a != target])
+            turns, question = [(question, earlier)], corpus.as_typed(rng.choice(MORE), rng, FILLER)
+        elif kind < 0.17:
+            for _ in range(rng.choice([1, 1, 1, 2, 3])):
+                before = rng.choice(self.topics)
+                turns.append((self.question(before), rng.choice(before.answers)))
+        elif kind < 0.27:
+            pinned_share = rng.uniform(0.3, 0.95)
+            if rng.random() < 0.5:
+                question = rng.choice(VAGUE)
+        ids = prompt(vocab, turns, question, system)
+        if turns:  # shorten the first answer until the length is one of a few, so that batches fill up
+            asked, answered = turns[0]
+            whole = vocab.encode(answered)
+            spare = len(ids) % 16
+            if spare < len(whole):
+                turns[0] = (asked, vocab.decode(whole[: len(whole) - spare]))
+                shorter = prompt(vocab, turns, question, system)
+                ids = shorter if len(shorter) % 16 == 0 else ids
+        elif rng.random() < 0.12:  # blur a few tokens of the question
+            for _ in range(rng.randint(1, 2)):
+                ids[rng.randrange(4, len(ids) - 9)] = rng.randrange(len(vocab))
+        full = [*vocab.encode(target), END_OF_TURN]
+        start = CANVAS * rng.randrange(math.ceil(len(full) / CANVAS))
+        ids = ids + full[:start]
+        canvas = full[start : start + CANVAS]
+        used = len(canvas)
+        canvas = canvas + [PAD] * (CANVAS - used)
+        pinned = [False] * CANVAS
+        if pinned_share:
+            gap = max(2, round((1 - pinned_share) * used))
+            at = rng.randrange(max(1, used - gap))
+            pinned = [not at <= i < at + gap for i in range(CANVAS)]
+        return ids, canvas, pinned
+
+    def batch(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        while True:
+            example = self.one()
+            length = len(example[0])
+            row = self.waiting.setdefault(length, [])
+            row.append(example)
+            if len(row) == (BATCH if length <= 72 else BATCH // 2):
+                del self.waiting[length]
+                ids, canvas, pinned = zip(*row)
+                return torch.tensor(ids), torch.tensor(canvas), torch.tensor(pinned)
+
+
+def corrupt(canvas: torch.Tensor, pinned: torch.Tensor, t: torch.Tensor, size: int) -> torch.Tensor:
+    """Replace tokens that are not pinned by random ids with probability t [B]."""
+    hit = (torch.rand(canvas.shape) < t[:, None]) & ~pinned
+    return torch.where(hit, torch.randint(size, canvas.shape), canvas)
+
+
+class Balance:
+    """Load-balance term of the routers, and how often each expert was used."""
+
+    def __init__(self, model) -> None:
+        layers = model.model.decoder.layers
+        self.used = torch.zeros(len(layers), model.config.text_config.num_experts)
+        self.terms: list[torch.Tensor] = []
+        for i, layer in enumerate(layers):
+            layer.router.register_forward_hook(lambda m, a, out, i=i: self.note(i, out))
+
+    def note(self, layer: int, out: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> None:
+        if torch.is_grad_enabled():
+            probabilities, _, chosen = out
+            n = probabilities.shape[-1]
+            share = torch.bincount(chosen.flatten(), minlength=n) / chosen.numel()
+            self.used[layer] += share
+            self.terms.append(n * (share * probabilities.mean(0)).sum())
+
+    def take(self) -> torch.Tensor:
+        total = torch.stack(self.terms).mean()
+        self.terms.clear()
+        return total
+
+
+def loss_of(model, batch, size: int, rng: random.Random, conditioned: bool) -> torch.Tensor:
+    ids, canvas, pinned = batch
+    rows = len(ids)
+    t = torch.rand(rows)
+    late = torch.rand(rows) < 0.4
+    t = torch.where(late, 0.8 + 0.2 * t, t)
+    t = torch.where(pinned.any(-1), 0.6 + 0.4 * t, t)
+    noisy = corrupt(canvas, pinned, t, size)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        cache = model.model.encoder(input_ids=ids).past_key_values
+        conditioning = None
+        if conditioned:
+            with torch.no_grad():
+                # the sampler's conditioning comes from an earlier, noisier canvas: so does half of this
+                earlier = corrupt(noisy, pinned, torch.rand(rows), size) if rng.random() < 0.5 else noisy
+                z = model(past_key_values=cache, decoder_input_ids=earlier).logits.float()
+                z = z / (0.4 + 0.4 * t)[:, None, None]
+                one_hot = torch.zeros_like(z).scatter(-1, canvas[..., None], 100.0)
+                conditioning = torch.where(pinned[..., None], one_hot, z)
+        logits = model(past_key_values=cache, decoder_input_ids=noisy, self_conditioning_logits=conditioning).logits
+    each = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), canvas.flatten(), reduction="none")
+    weight = torch.where(canvas == PAD, PAD_WEIGHT, 1.0)
+    weight = torch.where(pinned, 0.1, weight).flatten()
+    return (each * weight).sum() / weight.sum()
+
+
+def rate(step: int, steps: int, peak: float) -> float:
+    """Warm-up over 150 steps, constant, then a cosine down to 2 % over the last 40 %."""
+    if step < 150:
+        return peak * (step + 1) / 150
+    rest = max(0.0, step / steps - 0.6) / 0.4
+    return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, rest))))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("build/guide"))
+    parser.add_argument("--steps", type=int, default=7000)
+    parser.add_argument("--peak", type=float, default=1.8e-3, help="learning rate")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    topics = corpus.load()
+    words = args.out / "vocabulary.json"
+    vocab = Vocabulary.load(words) if args.resume else learn_vocabulary(topics)
+    vocab.save(words)
+    model = build(len(vocab)).train()
+    balance = Balance(model)
+    weights = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
+    others = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
+    optimiser = torch.optim.AdamW(
+        [dict(params=weights, weight_decay=0.01), dict(params=others, weight_decay=0.0)],
+        lr=args.peak, betas=(0.9, 0.98), fused=True)
+    named = dict(parameters(model))
+    average = {n: p.detach().clone() for n, p in named.items()}
+    first = 0
+    checkpoint = args.out / "checkpoint.pt"
+    if args.resume:
+        state = torch.load(checkpoint)
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        average, first = state["average"], state["step"]
+        torch.manual_seed(args.seed + first)
+    examples = Examples(topics, vocab, args.seed + first)
+    rng = random.Random(args.seed + first)
+    # the run's own watch on held-out wording: the first of every topic, one canvas, all noise
+    watch = [(t, t.held_out[0]) for t in topics][::5]
+    log_file = (args.out / "training.log").open("a")
+
+    def log(text: str) -> None:
+        print(text, flush=True)
+        log_file.write(text + "\n")
+        log_file.flush()
+
+    count = sum(p.numel() for p in named.values())
+    log(f"# {count / 1e6:.2f} M parameters, vocabulary {len(vocab)}, canvas {CANVAS}, batch {BATCH}, "
+        f"{len(topics)} topics, {sum(len(t.answers) for t in topics)} answers, "
+        f"{sum(len(t.train) for t in topics)} phrasings, seed {args.seed}, steps {first} to {args.steps}, "
+        f"peak {args.peak}, torch {torch.__version__}, {args.threads} threads")
+    recent, started, clock = 0.0, time.time(), time.time()
+    for step in range(first, args.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = rate(step, args.steps, args.peak)
+        loss = loss_of(model, examples.batch(), len(vocab), rng, rng.random() < 0.5)
+        (loss + BALANCE * balance.take()).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+        decay = min(0.998, (step + 1) / (step + 10))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(average.values()), list(named.values()), 1 - decay)
+        recent += loss.item() / 50
+        done = step + 1
+        if done % 50 == 0:
+            log(f"step {done} loss {recent:.4f} lr {rate(step, args.steps, args.peak):.2e} "
+                f"{(time.time() - clock) / 50:.3f} s/step {time.time() - started:.0f} s")
+            recent, clock = 0.0, time.time()
+        if done % 250 == 0 or done == args.steps:
+            torch.save(dict(model=model.state_dict(), optimiser=optimiser.state_dict(), average=average, step=done),
+                       checkpoint.with_suffix(".tmp"))
+            os.replace(checkpoint.with_suffix(".tmp"), checkpoint)
+        if done % 500 == 0 or done == args.steps:
+            raw = {n: p.detach().clone() for n, p in named.items()}
+            with torch.no_grad():
+                for n, p in named.items():
+                    p.copy_(average[n])
+            model.eval()
+            write_gguf(args.out / "guide.tmp", model, vocab)
+            os.replace(args.out / "guide.tmp", args.out / "guide.gguf")
+            with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+                got = answer(model, [prompt(vocab, [], corpus.as_typed(q, random.Random(1), [])) for _, q in watch[:16]])
+            for (t, q), a in list(zip(watch, got))[:5]:
+                log(f"  {t.name} | {q} | {a.steps} | {vocab.decode(a.ids)}")
+            log(f"  mean steps {sum(sum(a.steps) for a in got) / sum(len(a.steps) for a in got):.1f}, settled "
+                f"{sum(sum(a.settled) for a in got)} of {sum(len(a.settled) for a in got)}, experts used "
+                + " ".join(f"{x.min():.2f}-{x.max():.2f}" for x in balance.used / balance.used.sum(-1, keepdim=True)))
+            balance.used.zero_()
+            model.train()
+            with torch.no_grad():
+                for n, p in named.items():
+                    p.copy_(raw[n])
+            clock = time.time()
+    log(f"# done: {args.out / 'guide.gguf'}")
+
+
+if __name__ == "__main__":
+    main()
