@@ -1,5 +1,6 @@
 import shutil
 import sqlite3
+from pathlib import Path
 
 import pytest
 from sfumato.errors import StoreError
@@ -9,12 +10,19 @@ from sfumato.store.types import RepairReport
 from . import damage
 
 
-@pytest.fixture
-def filled(folder):
-    """The folder of a closed store, and its texts."""
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("original") / "data"
     with Store.open(folder) as store:
         texts = damage.fill(store)
     return folder, texts
+
+
+@pytest.fixture
+def filled(original, folder):
+    """The folder of a closed store, and its texts by message id."""
+    shutil.copytree(original[0], folder)
+    return folder, dict(original[1])
 
 
 def back_up(folder) -> None:
@@ -124,8 +132,8 @@ def test_the_damaged_file_is_kept_untouched(filled):
     before = damage.path_of(folder).read_bytes()
     with Store.open(folder) as store:
         moved_to = only_report(store).moved_to
-    assert (folder / "damaged").samefile(moved_to + "/..")
-    assert damage.path_of(folder / "damaged" / moved_to.split("/")[-1]).read_bytes() == before
+    assert Path(moved_to).parent == folder / "damaged"
+    assert damage.path_of(Path(moved_to)).read_bytes() == before
 
 
 def test_the_report_is_told_until_it_was_seen(filled):
