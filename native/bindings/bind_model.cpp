@@ -58,7 +58,9 @@ class Session {
         : device_(device) {
         check(device == "cpu", "device ", device, " is not part of this build");
         check(compute == "fast" || compute == "reference",
-              "compute is ", compute, ", not fast or reference");
+              "compute is ",
+              compute,
+              ", not fast or reference");
         ModelOptions options{.context = context,
                              .compute = compute == "fast" ? Compute::fast : Compute::reference,
                              .threads = threads};
@@ -69,7 +71,8 @@ class Session {
             };
         const ModelConfig shape = config_of(config);
         std::vector<TensorInfo> infos;
-        for (const auto& [name, type, dims, offset] : tensors) infos.push_back({name, type, dims, offset});
+        for (const auto& [name, type, dims, offset] : tensors)
+            infos.push_back({name, type, dims, offset});
         nb::gil_scoped_release released;
         model_ = std::make_unique<Model>(path, infos, shape, options);
     }
@@ -171,11 +174,12 @@ void bind_step(nb::module_& m) {
         .def_prop_ro("sampled", &step_array<int32_t, &Step::sampled>)
         .def_prop_ro("canvas", &step_array<int32_t, &Step::canvas>)
         .def_prop_ro("entropy", &step_array<float, &Step::entropy>)
-        .def_prop_ro("accepted", [](nb::pointer_and_handle<Step> self) {
-            const auto* flags = reinterpret_cast<const bool*>(self.p->accepted.data());
-            return nb::ndarray<nb::numpy, const bool, nb::ndim<1>>(
-                flags, {self.p->accepted.size()}, self.h);
-        })
+        .def_prop_ro("accepted",
+                     [](nb::pointer_and_handle<Step> self) {
+                         const auto* flags = reinterpret_cast<const bool*>(self.p->accepted.data());
+                         return nb::ndarray<nb::numpy, const bool, nb::ndim<1>>(
+                             flags, {self.p->accepted.size()}, self.h);
+                     })
         .def_ro("mean_entropy", &Step::mean_entropy)
         .def_ro("stable", &Step::stable)
         .def_ro("settled", &Step::settled);
@@ -210,14 +214,18 @@ void bind_model(nb::module_& m) {
         .def_prop_ro("device", &Session::device)
         .def_prop_ro("threads", [](const Session& s) { return s.model().threads(); })
         .def_prop_ro("pools", &pools)
-        .def("prefill", [](Session& s, nb::handle ids) { prefill(s, ids, false); }, nb::arg("ids"))
-        .def("prefill_hidden",
-             [](Session& s, nb::handle ids) { return prefill(s, ids, true); },
-             nb::arg("ids"))
-        .def("commit", [](Session& s, nb::handle ids) { prefill(s, ids, false); }, nb::arg("ids"))
-        .def("truncate",
-             [](Session& s, int position) { s.run([&](Model& m) { m.truncate(position); }); },
-             nb::arg("position"))
+        .def(
+            "prefill", [](Session& s, nb::handle ids) { prefill(s, ids, false); }, nb::arg("ids"))
+        .def(
+            "prefill_hidden",
+            [](Session& s, nb::handle ids) { return prefill(s, ids, true); },
+            nb::arg("ids"))
+        .def(
+            "commit", [](Session& s, nb::handle ids) { prefill(s, ids, false); }, nb::arg("ids"))
+        .def(
+            "truncate",
+            [](Session& s, int position) { s.run([&](Model& m) { m.truncate(position); }); },
+            nb::arg("position"))
         .def("begin_canvas",
              &begin_canvas,
              nb::kw_only(),
@@ -228,18 +236,20 @@ void bind_model(nb::module_& m) {
              nb::arg("entropy_bound") = 0.1f,
              nb::arg("stability_threshold") = 1,
              nb::arg("confidence_threshold") = 0.005f)
-        .def("set_canvas",
-             [](Session& s, nb::handle object) {
-                 const std::vector<int32_t> ids = ids_of(object);
-                 s.run([&](Model& m) { m.set_canvas(ids); });
-             },
-             nb::arg("ids"))
-        .def("set_pinned",
-             [](Session& s, nb::handle object) {
-                 const std::vector<int32_t> ids = ids_of(object);
-                 s.run([&](Model& m) { m.set_pinned(ids); });
-             },
-             nb::arg("pinned").none())
+        .def(
+            "set_canvas",
+            [](Session& s, nb::handle object) {
+                const std::vector<int32_t> ids = ids_of(object);
+                s.run([&](Model& m) { m.set_canvas(ids); });
+            },
+            nb::arg("ids"))
+        .def(
+            "set_pinned",
+            [](Session& s, nb::handle object) {
+                const std::vector<int32_t> ids = ids_of(object);
+                s.run([&](Model& m) { m.set_pinned(ids); });
+            },
+            nb::arg("pinned").none())
         .def("denoise",
              &denoise,
              nb::arg("temperature"),
@@ -247,14 +257,19 @@ void bind_model(nb::module_& m) {
              nb::arg("uniform") = nb::none(),
              nb::arg("renoise") = nb::none())
         .def("last_logits", &last_logits)
-        .def("set_beliefs",
-             [](Session& s, Array<float> logits, float temperature) {
-                 s.run([&](Model& m) { m.set_beliefs(span_of(logits), temperature); });
-             },
-             nb::arg("logits"),
-             nb::arg("temperature"))
-        .def("keys", [](Session& s, int layer) { return cached(s, layer, true); }, nb::arg("layer"))
-        .def("values", [](Session& s, int layer) { return cached(s, layer, false); }, nb::arg("layer"));
+        .def(
+            "set_beliefs",
+            [](Session& s, Array<float> logits, float temperature) {
+                s.run([&](Model& m) { m.set_beliefs(span_of(logits), temperature); });
+            },
+            nb::arg("logits"),
+            nb::arg("temperature"))
+        .def(
+            "keys", [](Session& s, int layer) { return cached(s, layer, true); }, nb::arg("layer"))
+        .def(
+            "values",
+            [](Session& s, int layer) { return cached(s, layer, false); },
+            nb::arg("layer"));
 }
 
 }  // namespace sfumato::bindings

@@ -10,7 +10,8 @@
 
 namespace sfumato {
 
-// Grows while the first step runs; the next Scope that starts empty merges what grew into one block.
+// Grows while the first step runs; the next Scope that starts empty merges what grew into one
+// block.
 class Arena {
   public:
     // Everything taken while a Scope lives is given back when it ends.

@@ -90,7 +90,8 @@ void q4_k(const uint8_t* b, float* y) {
     const uint8_t* codes = b + 16;
     for (int i = 0; i < 4; ++i) {
         const ScaleMin low = k_scale_min(2 * i, b + 4), high = k_scale_min(2 * i + 1, b + 4);
-        const float d0 = d * low.scale, m0 = dmin * low.min, d1 = d * high.scale, m1 = dmin * high.min;
+        const float d0 = d * low.scale, m0 = dmin * low.min, d1 = d * high.scale,
+                    m1 = dmin * high.min;
         for (int l = 0; l < 32; ++l) {
             const int q = codes[32 * i + l];
             y[64 * i + l] = d0 * static_cast<float>(q & 15) - m0;
@@ -105,7 +106,8 @@ void q5_k(const uint8_t* b, float* y) {
     const uint8_t* codes = b + 48;
     for (int i = 0; i < 4; ++i) {
         const ScaleMin low = k_scale_min(2 * i, b + 4), high = k_scale_min(2 * i + 1, b + 4);
-        const float d0 = d * low.scale, m0 = dmin * low.min, d1 = d * high.scale, m1 = dmin * high.min;
+        const float d0 = d * low.scale, m0 = dmin * low.min, d1 = d * high.scale,
+                    m1 = dmin * high.min;
         for (int l = 0; l < 32; ++l) {
             const int q = codes[32 * i + l];
             y[64 * i + l] = d0 * code5(q & 15, high_bits[l], 2 * i) - m0;

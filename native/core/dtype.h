@@ -45,7 +45,8 @@ void dequantize_row(DType type, const std::byte* row, int64_t elements, float* o
 // Values of the 4-bit codes of IQ4_NL and IQ4_XS, and twice those of MXFP4 (E2M1).
 inline constexpr int8_t iq4_values[16] = {
     -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
-inline constexpr int8_t mxfp4_values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+inline constexpr int8_t mxfp4_values[16] = {
+    0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 // 2^(e - 128), the scale that goes with the doubled values above; e < 2 gives a denormal.
 constexpr float mxfp4_scale(uint8_t e) {
@@ -82,7 +83,8 @@ constexpr uint16_t float_to_half(float x) {
     const uint32_t magnitude = bits & 0x7fffffffu;
     if (magnitude > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u);
     if (magnitude >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);
-    if (magnitude < 0x38800000u) {  // below 2^-14: adding 0.5 leaves round(|x| · 2^24) in the low bits
+    if (magnitude <
+        0x38800000u) {  // below 2^-14: adding 0.5 leaves round(|x| · 2^24) in the low bits
         const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
         return static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(shifted) - 0x3f000000u));
     }
@@ -90,6 +92,8 @@ constexpr uint16_t float_to_half(float x) {
     return static_cast<uint16_t>(sign | ((magnitude - (112u << 23) + 0x0fffu + odd) >> 13));
 }
 
-constexpr float bf16_to_float(uint16_t b) { return std::bit_cast<float>(static_cast<uint32_t>(b) << 16); }
+constexpr float bf16_to_float(uint16_t b) {
+    return std::bit_cast<float>(static_cast<uint32_t>(b) << 16);
+}
 
 }  // namespace sfumato

@@ -15,7 +15,8 @@
 namespace sfumato {
 namespace {
 
-// About 20 µs: longer than the gap between two operations of a step, shorter than is felt elsewhere.
+// About 20 µs: longer than the gap between two operations of a step, shorter than is felt
+// elsewhere.
 constexpr int spins = 400;
 
 void pause() {
@@ -95,7 +96,8 @@ void Threads::take_tasks(uint64_t run, int worker) {
         const Body body = body_.load(std::memory_order_relaxed);
         void* context = context_.load(std::memory_order_relaxed);
         if ((next >> 32) != run || static_cast<uint32_t>(next) >= tasks) return;
-        // Succeeds only if no other run began since `next` was read, so body and context belong to it.
+        // Succeeds only if no other run began since `next` was read, so body and context belong to
+        // it.
         if (!next_.compare_exchange_weak(next, next + 1, std::memory_order_acq_rel)) continue;
         body(context, static_cast<int>(static_cast<uint32_t>(next)), worker);
         if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == tasks) done_.notify_one();

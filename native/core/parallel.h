@@ -10,8 +10,9 @@
 
 namespace sfumato {
 
-// Tasks of a run are taken from a common counter, so that an uneven or interrupted thread delays only
-// its own task. A run allocates nothing. One thread calls run() at a time; bodies do not throw.
+// Tasks of a run are taken from a common counter, so that an uneven or interrupted thread delays
+// only its own task. A run allocates nothing. One thread calls run() at a time; bodies do not
+// throw.
 class Threads {
   public:
     // 0: as many as there are physical cores that this process may use.
@@ -22,7 +23,8 @@ class Threads {
 
     int count() const { return static_cast<int>(workers_.size()) + 1; }
 
-    // body(task, worker) for every task in [0, tasks), worker in [0, count()); returns when all are done.
+    // body(task, worker) for every task in [0, tasks), worker in [0, count()); returns when all are
+    // done.
     template <class Body>
     void run(int tasks, Body&& body) {
         using Plain = std::remove_reference_t<Body>;
@@ -49,8 +51,8 @@ class Threads {
     void work(int worker);
     void take_tasks(uint64_t run, int worker);
 
-    // The run's number (upper half) and the next task (lower half) change together, so a thread that
-    // slept through a run can never take a task of the next one with the body of the last.
+    // The run's number (upper half) and the next task (lower half) change together, so a thread
+    // that slept through a run can never take a task of the next one with the body of the last.
     std::atomic<uint64_t> next_{0};
     std::atomic<uint32_t> run_{0};  // what sleeping workers wait for
     std::atomic<uint32_t> tasks_{0};

@@ -1,5 +1,5 @@
-// Counter-based random numbers, Philox4x32-10 (Salmon et al., SC 2011): the same counter gives the same
-// number on every device, in any order.
+// Counter-based random numbers, Philox4x32-10 (Salmon et al., SC 2011): the same counter gives the
+// same number on every device, in any order.
 #pragma once
 
 #include <array>
@@ -24,8 +24,8 @@ constexpr std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, uint64
 
 // What a position draws in a step of a block. Step 0 of the noise is the canvas as it starts.
 struct Draw {
-    float uniform;   // in [0, 1)
-    int32_t token;   // in [0, vocab)
+    float uniform;  // in [0, 1)
+    int32_t token;  // in [0, vocab)
 };
 
 constexpr Draw draw(uint64_t seed, uint32_t block, uint32_t step, uint32_t position, int vocab) {

@@ -131,7 +131,8 @@ void attention(const Context& context, const AttentionArgs& a) {
     Arena::Scope scope(context.scratch);
     const int d = a.kv.head_dim, queries = row_tile * (a.q.width / d / a.kv.kv_heads);
     const size_t floats = Tile::floats(d, queries);
-    float* memory = context.scratch.take<float>(floats * static_cast<size_t>(context.threads.count()));
+    float* memory =
+        context.scratch.take<float>(floats * static_cast<size_t>(context.threads.count()));
     const int tiles = (a.q.rows + row_tile - 1) / row_tile;
     context.threads.run(tiles * a.kv.kv_heads, [&](int task, int worker) {
         Tile tile(memory + floats * static_cast<size_t>(worker), d, queries);

@@ -5,10 +5,12 @@
 namespace sfumato::cpu {
 namespace {
 
-// Free positions in the order of their entropy, accepted while the sum of those before fits the bound.
+// Free positions in the order of their entropy, accepted while the sum of those before fits the
+// bound.
 void accept(const DenoiseStepArgs& a, std::span<int32_t> order) {
     std::sort(order.begin(), order.end(), [&](int32_t l, int32_t r) {
-        const float left = a.entropy[static_cast<size_t>(l)], right = a.entropy[static_cast<size_t>(r)];
+        const float left = a.entropy[static_cast<size_t>(l)],
+                    right = a.entropy[static_cast<size_t>(r)];
         return left < right || (left == right && l < r);
     });
     std::fill(a.accepted.begin(), a.accepted.end(), uint8_t{0});
@@ -40,7 +42,9 @@ void denoise_step(const Context& context, const DenoiseStepArgs& a) {
     }
     accept(a, {order, open});
     for (size_t i = 0; i < canvas; ++i)
-        a.canvas[i] = a.pinned[i] >= 0 ? a.pinned[i] : a.accepted[i] != 0 ? a.sampled[i] : a.renoise[i];
+        a.canvas[i] = a.pinned[i] >= 0     ? a.pinned[i]
+                      : a.accepted[i] != 0 ? a.sampled[i]
+                                           : a.renoise[i];
     std::copy(a.argmax.begin(), a.argmax.end(), a.previous_argmax.begin());
     a.same_steps = same ? a.same_steps + 1 : 0;
     a.mean_entropy = open == 0 ? 0.0f : static_cast<float>(total / static_cast<double>(open));

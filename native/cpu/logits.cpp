@@ -107,8 +107,8 @@ class Head {
     }
 
   private:
-    // The first token whose cumulative e^(z - max) exceeds `target`: the slab is known from the sums,
-    // its logits are computed once more.
+    // The first token whose cumulative e^(z - max) exceeds `target`: the slab is known from the
+    // sums, its logits are computed once more.
     int32_t sample(int row, double max, double target, int worker) {
         double before = 0.0;
         int slab = 0;
@@ -141,7 +141,8 @@ class Head {
         int32_t* token = a_.kept->token.row(row);
         float* probability = a_.kept->p.row(row);
         auto* sorted = const_cast<Candidates::Candidate*>(best);
-        std::sort(sorted, sorted + count, [](const auto& l, const auto& r) { return l.token < r.token; });
+        std::sort(
+            sorted, sorted + count, [](const auto& l, const auto& r) { return l.token < r.token; });
         for (int i = 0; i < count; ++i) {
             token[i] = best[i].token;
             probability[i] = p(i);

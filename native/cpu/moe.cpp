@@ -22,13 +22,15 @@ struct Routing {
 };
 
 // The token's experts and their weights; `logits` is working memory.
-void pick(const MoeArgs& a, int token, float* scaled, float* logits, int32_t* expert, float* weight) {
+void pick(
+    const MoeArgs& a, int token, float* scaled, float* logits, int32_t* expert, float* weight) {
     const int experts = static_cast<int>(a.gate.size()), hidden = a.x.width;
     const float* x = a.a.row(token);
     const float factor = 1.0f / std::sqrt(dot(x, x, hidden) / static_cast<float>(hidden) + a.eps);
     for (int i = 0; i < hidden; ++i) scaled[i] = x[i] * factor * a.router_scale[i];
     for (int e = 0; e < experts; ++e)
-        logits[e] = dot(a.router + static_cast<size_t>(e) * static_cast<size_t>(hidden), scaled, hidden);
+        logits[e] =
+            dot(a.router + static_cast<size_t>(e) * static_cast<size_t>(hidden), scaled, hidden);
     const auto taken = [&](int e, int k) {
         for (int i = 0; i < k; ++i)
             if (expert[i] == e) return true;
@@ -47,7 +49,8 @@ void pick(const MoeArgs& a, int token, float* scaled, float* logits, int32_t* ex
 }
 
 Routing route(const Context& context, const MoeArgs& a) {
-    const int experts = static_cast<int>(a.gate.size()), tokens = a.x.rows, pairs = tokens * a.top_k;
+    const int experts = static_cast<int>(a.gate.size()), tokens = a.x.rows,
+              pairs = tokens * a.top_k;
     Arena& scratch = context.scratch;
     Routing r{.expert = scratch.take<int32_t>(tokens, a.top_k),
               .weight = scratch.take<float>(tokens, a.top_k),
@@ -83,7 +86,8 @@ Routing route(const Context& context, const MoeArgs& a) {
 void gate_up(const Context& context, const MoeArgs& a, const Routing& r, View<float> activated) {
     Arena::Scope scope(context.scratch);
     const Rows rows = rows_for(context, a.x);
-    const View<float> work = context.scratch.take<float>(context.threads.count(), 2 * panel_outputs * a.x.rows);
+    const View<float> work =
+        context.scratch.take<float>(context.threads.count(), 2 * panel_outputs * a.x.rows);
     const int panels = a.gate[0].panels();
     context.threads.run(r.used_count * panels, [&](int task, int worker) {
         const int e = r.used[task / panels], panel = task % panels;
@@ -103,7 +107,11 @@ void gate_up(const Context& context, const MoeArgs& a, const Routing& r, View<fl
 }
 
 // One row a pair; the sum over a token's experts comes after, in fixed order.
-void down(const Context& context, const MoeArgs& a, const Routing& r, View<const float> activated, View<float> out) {
+void down(const Context& context,
+          const MoeArgs& a,
+          const Routing& r,
+          View<const float> activated,
+          View<float> out) {
     Arena::Scope scope(context.scratch);
     const Rows rows = rows_for(context, activated);
     auto* own = context.scratch.take<int32_t>(static_cast<size_t>(activated.rows));

@@ -56,9 +56,10 @@ void dense_soft_embedding(const Context& context, const DenseSoftEmbeddingArgs& 
             a.head.row(token, h);
             a.embedding.row(token, e);
             for (int r = begin; r < end; ++r) {
-                const float logit = a.logits.data != nullptr
-                                        ? a.logits.row(r)[token]
-                                        : a.softcap * std::tanh(dot(a.hidden.row(r), h, hidden) / a.softcap);
+                const float logit =
+                    a.logits.data != nullptr
+                        ? a.logits.row(r)[token]
+                        : a.softcap * std::tanh(dot(a.hidden.row(r), h, hidden) / a.softcap);
                 const float z = logit / a.temperature;
                 add_row(a.out.row(r), e, std::exp(z - a.log_total[r]) * a.scale, hidden);
             }

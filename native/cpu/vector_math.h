@@ -1,4 +1,5 @@
-// Functions of a float that a compiler turns into vector code, errors below 2e-7 of the result's scale.
+// Functions of a float that a compiler turns into vector code, errors below 2e-7 of the result's
+// scale.
 #pragma once
 
 #include <bit>
@@ -6,7 +7,8 @@
 
 namespace sfumato::cpu {
 
-// Cephes' exp: x = n·ln 2 + r, polynomial in r. Below -87 it stays at e^-87, which no sum here can feel.
+// Cephes' exp: x = n·ln 2 + r, polynomial in r. Below -87 it stays at e^-87, which no sum here can
+// feel.
 inline float exp_f(float x) {
     x = x < -87.0f ? -87.0f : x;
     x = x > 88.0f ? 88.0f : x;

@@ -38,7 +38,12 @@ KvCache::KvCache(const ModelConfig& config, int context, int largest_pass, bool 
 
 void KvCache::prepare(int rows) {
     check(rows <= context_ - position_,
-          "the context of ", context_, " tokens is full: ", position_, " are used, ", rows,
+          "the context of ",
+          context_,
+          " tokens is full: ",
+          position_,
+          " are used, ",
+          rows,
           " more do not fit");
     written_ = std::max(written_, position_ + rows);
 }
@@ -49,10 +54,16 @@ int KvCache::oldest_rewind() const { return oldest() == 0 ? 0 : oldest() + windo
 
 void KvCache::truncate(int position) {
     check(position >= 0 && position <= position_,
-          "cannot go back to token ", position, " of ", position_);
+          "cannot go back to token ",
+          position,
+          " of ",
+          position_);
     check(position == 0 || position == position_ || position >= oldest_rewind(),
-          "cannot go back to token ", position, ": sliding layers hold what is needed from token ",
-          oldest_rewind(), " on");
+          "cannot go back to token ",
+          position,
+          ": sliding layers hold what is needed from token ",
+          oldest_rewind(),
+          " on");
     position_ = position;
     if (position == 0) written_ = 0;
 }
@@ -72,7 +83,8 @@ void KvCache::copy(int layer, bool keys, float* out) const {
                                 static_cast<size_t>(p % kv.capacity);
             const size_t element = slot * static_cast<size_t>(kv.head_dim);
             const DType type = kv.half ? DType::f16 : DType::f32;
-            dequantize_row(type, from + row_bytes(type, static_cast<int64_t>(element)), kv.head_dim, out);
+            dequantize_row(
+                type, from + row_bytes(type, static_cast<int64_t>(element)), kv.head_dim, out);
             out += kv.head_dim;
         }
 }

@@ -10,9 +10,9 @@
 
 namespace sfumato {
 
-// A full-attention layer keeps every position. A sliding layer keeps a ring: its window, the rows of one
-// pass and what a conversation may go back (MODEL.md 7.3). A canvas is written behind the cache's end
-// and never counted, so the next pass overwrites it.
+// A full-attention layer keeps every position. A sliding layer keeps a ring: its window, the rows
+// of one pass and what a conversation may go back (MODEL.md 7.3). A canvas is written behind the
+// cache's end and never counted, so the next pass overwrites it.
 class KvCache {
   public:
     static constexpr int rewind = 4096;  // positions that a ring keeps beyond its window
@@ -46,10 +46,10 @@ class KvCache {
     std::vector<int> windows_;  // [layers], 0: full
     Buffer memory_;
     int context_;
-    int window_ = 1;    // of the sliding layers
-    int ring_ = 0;      // their capacity, 0: no sliding layer
+    int window_ = 1;  // of the sliding layers
+    int ring_ = 0;    // their capacity, 0: no sliding layer
     int position_ = 0;
-    int written_ = 0;   // end of all that was ever written since position 0
+    int written_ = 0;  // end of all that was ever written since position 0
 };
 
 }  // namespace sfumato

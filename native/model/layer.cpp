@@ -28,12 +28,14 @@ void project(const Context& context, const LayerArgs& a, View<const float> h, Vi
     // Without a projection of their own, values are the keys before norm and rotation.
     const View<float> raw = w.has_attn_v ? v : k;
     ops::rope(context, {.x = raw, .head_dim = d, .eps = eps, .out = v});
-    ops::rope(context,
-              {.x = k, .head_dim = d, .weight = w.attn_k_norm, .angles = a.angles, .eps = eps, .out = k});
+    ops::rope(
+        context,
+        {.x = k, .head_dim = d, .weight = w.attn_k_norm, .angles = a.angles, .eps = eps, .out = k});
     ops::store(context, {.keys = k, .values = v, .kv = a.kv, .first_position = a.first_position});
     if (a.keys_only) return;
-    ops::rope(context,
-              {.x = q, .head_dim = d, .weight = w.attn_q_norm, .angles = a.angles, .eps = eps, .out = q});
+    ops::rope(
+        context,
+        {.x = q, .head_dim = d, .weight = w.attn_q_norm, .angles = a.angles, .eps = eps, .out = q});
 }
 
 // x ← x + rms(attention(rms(x)))
@@ -57,7 +59,8 @@ void attend(const Context& context, const LayerArgs& a) {
     const Projection output[] = {{&w.attn_output, h}};
     ops::linear(context, {.x = q, .projections = output});
     ops::rms_norm(
-        context, {.x = h, .weight = w.post_attention_norm, .residual = a.x, .eps = eps, .out = a.x});
+        context,
+        {.x = h, .weight = w.post_attention_norm, .residual = a.x, .eps = eps, .out = a.x});
 }
 
 // x ← (x + rms(rms(mlp(rms(x))) + rms(moe(rms(x), x)))) · scale
@@ -69,7 +72,8 @@ void feed_forward(const Context& context, const LayerArgs& a) {
     const View<float> dense = context.scratch.take<float>(a.x.rows, a.x.width);
     const View<float> routed = context.scratch.take<float>(a.x.rows, a.x.width);
     ops::rms_norm(context, {.x = a.x, .weight = w.ffn_norm, .eps = eps, .out = u});
-    ops::mlp(context, {.x = u, .gate = w.ffn_gate, .up = w.ffn_up, .down = w.ffn_down, .out = dense});
+    ops::mlp(context,
+             {.x = u, .gate = w.ffn_gate, .up = w.ffn_up, .down = w.ffn_down, .out = dense});
     ops::rms_norm(context, {.x = dense, .weight = w.post_ffw_norm_1, .eps = eps, .out = dense});
 
     ops::rms_norm(context, {.x = a.x, .weight = w.pre_ffw_norm_2, .eps = eps, .out = u});

@@ -14,9 +14,9 @@ struct LayerArgs {
     KeyValues kv;
     View<const float> angles;  // [rows, head_dim] for this layer's kind
     int first_position;
-    bool encoder;         // causal, with the encoder's output scale; else a canvas
-    bool keys_only;       // nothing reads the rows after this layer's keys and values
-    View<float> x;        // [rows, hidden], the residual stream, overwritten
+    bool encoder;    // causal, with the encoder's output scale; else a canvas
+    bool keys_only;  // nothing reads the rows after this layer's keys and values
+    View<float> x;   // [rows, hidden], the residual stream, overwritten
 };
 
 void run_layer(const Context& context, const LayerArgs& args);

@@ -19,7 +19,11 @@ constexpr int prefill_rows = 512;
 ModelConfig checked(ModelConfig config, int context) {
     config.check_shape();
     check(context >= config.canvas && context <= config.context_length,
-          "a context of ", context, " tokens: the model takes ", config.canvas, " to ",
+          "a context of ",
+          context,
+          " tokens: the model takes ",
+          config.canvas,
+          " to ",
           config.context_length);
     return config;
 }
@@ -51,7 +55,8 @@ Model::Model(const std::string& path,
              std::vector<float>(rows * static_cast<size_t>(config_.head_dim_full))};
     sliding_ = {frequencies(config_.head_dim_sliding, config_.rope_base_sliding, nullptr),
                 std::vector<float>(rows * static_cast<size_t>(config_.head_dim_sliding))};
-    const auto canvas = static_cast<size_t>(config_.canvas), hidden = static_cast<size_t>(config_.hidden);
+    const auto canvas = static_cast<size_t>(config_.canvas),
+               hidden = static_cast<size_t>(config_.hidden);
     for (auto* ids : {&canvas_, &pinned_, &previous_argmax_, &argmax_, &sampled_, &renoise_})
         ids->resize(canvas);
     for (auto* values : {&uniform_, &entropy_, &log_total_}) values->resize(canvas);
@@ -60,7 +65,8 @@ Model::Model(const std::string& path,
     soft_.resize(canvas * hidden);
     if (compute_ == Compute::fast) {
         embedding_sum_.resize(hidden);
-        ops::embedding_sum(device(), {.embedding = weights_.embedding, .out = embedding_sum_.data()});
+        ops::embedding_sum(device(),
+                           {.embedding = weights_.embedding, .out = embedding_sum_.data()});
     }
 }
 
@@ -71,7 +77,10 @@ Context Model::device() {
 void Model::check_tokens(std::span<const int32_t> ids, bool free_allowed) const {
     for (int32_t id : ids)
         check(id >= (free_allowed ? -1 : 0) && id < config_.vocab,
-              "token ", id, " is not in the vocabulary of ", config_.vocab);
+              "token ",
+              id,
+              " is not in the vocabulary of ",
+              config_.vocab);
 }
 
 void Model::prepare_angles(const Context& context, int first_position, int rows) {
@@ -114,7 +123,12 @@ void Model::run_layers(const Context& context, View<float> x, bool encoder, bool
 void Model::prefill(std::span<const int32_t> ids, float* hidden) {
     check_tokens(ids, false);
     check(ids.size() <= static_cast<size_t>(context() - position()),
-          "the context of ", context(), " tokens is full: ", position(), " are used, ", ids.size(),
+          "the context of ",
+          context(),
+          " tokens is full: ",
+          position(),
+          " are used, ",
+          ids.size(),
           " more do not fit");
     refining_ = false;
     while (!ids.empty()) {
@@ -154,7 +168,10 @@ void Model::truncate(int position) {
 void Model::begin_canvas(const CanvasOptions& options) {
     const auto canvas = static_cast<size_t>(config_.canvas);
     check(options.start.empty() || options.start.size() == canvas,
-          "start has ", options.start.size(), " tokens for a canvas of ", canvas);
+          "start has ",
+          options.start.size(),
+          " tokens for a canvas of ",
+          canvas);
     check_tokens(options.start, true);
     set_pinned(options.pinned);
     cache_.prepare(config_.canvas);
@@ -180,7 +197,10 @@ void Model::set_canvas(std::span<const int32_t> ids) {
 
 void Model::set_pinned(std::span<const int32_t> pinned) {
     check(pinned.empty() || pinned.size() == pinned_.size(),
-          "pinned has ", pinned.size(), " tokens for a canvas of ", pinned_.size());
+          "pinned has ",
+          pinned.size(),
+          " tokens for a canvas of ",
+          pinned_.size());
     check_tokens(pinned, true);
     for (size_t i = 0; i < pinned_.size(); ++i) {
         pinned_[i] = pinned.empty() ? -1 : pinned[i];
@@ -191,9 +211,15 @@ void Model::set_pinned(std::span<const int32_t> pinned) {
 void Model::draw_step(std::span<const float> uniform, std::span<const int32_t> renoise) {
     const size_t canvas = canvas_.size();
     check(uniform.empty() || uniform.size() == canvas,
-          "uniform has ", uniform.size(), " numbers for a canvas of ", canvas);
+          "uniform has ",
+          uniform.size(),
+          " numbers for a canvas of ",
+          canvas);
     check(renoise.empty() || renoise.size() == canvas,
-          "renoise has ", renoise.size(), " tokens for a canvas of ", canvas);
+          "renoise has ",
+          renoise.size(),
+          " tokens for a canvas of ",
+          canvas);
     check_tokens(renoise, false);
     for (size_t i = 0; i < canvas; ++i) {
         const Draw d = draw(options_.seed,
@@ -247,7 +273,9 @@ void Model::believe(const Context& context, float temperature, Kept& kept) {
                                    .out = soft});
 }
 
-Step Model::denoise(float temperature, std::span<const float> uniform, std::span<const int32_t> renoise) {
+Step Model::denoise(float temperature,
+                    std::span<const float> uniform,
+                    std::span<const int32_t> renoise) {
     check(refining_, "there is no canvas to refine: call begin_canvas first");
     check(temperature > 0.0f && std::isfinite(temperature), "a temperature of ", temperature);
     draw_step(uniform, renoise);
@@ -323,7 +351,8 @@ void Model::last_logits(float* out) {
 void Model::set_beliefs(std::span<const float> logits, float temperature) {
     const size_t canvas = canvas_.size(), vocab = static_cast<size_t>(config_.vocab);
     check(step_ > 0, "there was no step yet");
-    check(logits.size() == canvas * vocab, logits.size(), " logits for [", canvas, ", ", vocab, "]");
+    check(
+        logits.size() == canvas * vocab, logits.size(), " logits for [", canvas, ", ", vocab, "]");
     std::vector<float> log_total(canvas);
     for (size_t r = 0; r < canvas; ++r) {
         double total = 0.0;

@@ -17,7 +17,7 @@ namespace sfumato {
 struct ModelOptions {
     int context = 8192;
     Compute compute = Compute::fast;
-    int threads = 0;                                // 0: physical cores
+    int threads = 0;                                 // 0: physical cores
     std::function<bool(double)> progress = nullptr;  // of loading; false cancels
 };
 
@@ -59,8 +59,8 @@ class Model {
     size_t cache_bytes() const { return cache_.bytes(); }
     size_t scratch_bytes() const { return scratch_.bytes(); }
 
-    // Appends tokens to the cache. `hidden` [ids, hidden], tests only: the encoder's output after the
-    // final norm.
+    // Appends tokens to the cache. `hidden` [ids, hidden], tests only: the encoder's output after
+    // the final norm.
     void prefill(std::span<const int32_t> ids, float* hidden = nullptr);
     void truncate(int position);
 
@@ -76,7 +76,8 @@ class Model {
 
     // Tests only: [canvas, vocab] of the last step, computed again.
     void last_logits(float* out);
-    // Tests only: the next step is self-conditioned on softmax(logits / temperature), logits [canvas, vocab].
+    // Tests only: the next step is self-conditioned on softmax(logits / temperature), logits
+    // [canvas, vocab].
     void set_beliefs(std::span<const float> logits, float temperature);
     const KvCache& cache() const { return cache_; }
 

@@ -57,7 +57,9 @@ void Weights::plan_layer(const ModelConfig& config, int layer) {
     const std::string prefix = "blk." + std::to_string(layer) + ".";
     const int hidden = config.hidden, d = config.head_dim(layer);
     const int q_width = config.heads * d, kv_width = config.key_heads(layer) * d;
-    const auto norm = [&](const char* name, int width) { return floats(prefix + name + ".weight", {width}); };
+    const auto norm = [&](const char* name, int width) {
+        return floats(prefix + name + ".weight", {width});
+    };
     l.attn_norm = norm("attn_norm", hidden);
     l.post_attention_norm = norm("post_attention_norm", hidden);
     l.ffn_norm = norm("ffn_norm", hidden);
@@ -105,7 +107,11 @@ void Weights::plan_experts(const ModelConfig& config, const std::string& prefix,
         rows_of(up, first + (together ? ffn : 0), ffn, hidden, l.expert_up[i]);
     }
     for (int e = 0; e < experts; ++e)
-        rows_of(down, static_cast<int64_t>(e) * hidden, hidden, ffn, l.expert_down[static_cast<size_t>(e)]);
+        rows_of(down,
+                static_cast<int64_t>(e) * hidden,
+                hidden,
+                ffn,
+                l.expert_down[static_cast<size_t>(e)]);
 }
 
 void Weights::plan_vocabulary(const std::string& name,
@@ -113,7 +119,8 @@ void Weights::plan_vocabulary(const std::string& name,
                               std::vector<Matrix>& slabs,
                               Embedding& out) {
     const TensorInfo& t = tensor(name, {config.hidden, config.vocab});
-    slabs.resize(static_cast<size_t>((config.vocab + Embedding::slab_rows - 1) / Embedding::slab_rows));
+    slabs.resize(
+        static_cast<size_t>((config.vocab + Embedding::slab_rows - 1) / Embedding::slab_rows));
     for (size_t i = 0; i < slabs.size(); ++i) {
         const int first = static_cast<int>(i) * Embedding::slab_rows;
         const int rows = std::min(Embedding::slab_rows, config.vocab - first);
@@ -126,7 +133,8 @@ void Weights::matrix(const std::string& name, int outputs, int inputs, Matrix& o
     rows_of(tensor(name, {inputs, outputs}), 0, outputs, inputs, out);
 }
 
-void Weights::rows_of(const TensorInfo& t, int64_t first_row, int outputs, int inputs, Matrix& out) {
+void Weights::rows_of(
+    const TensorInfo& t, int64_t first_row, int outputs, int inputs, Matrix& out) {
     const auto type = static_cast<DType>(t.type);
     const size_t row = row_bytes(type, inputs);
     // 8-bit products take whole groups of activations.
@@ -137,7 +145,8 @@ void Weights::rows_of(const TensorInfo& t, int64_t first_row, int outputs, int i
                      static_cast<size_t>(outputs) * row});
 }
 
-const TensorInfo& Weights::tensor(const std::string& name, const std::vector<int64_t>& shape) const {
+const TensorInfo& Weights::tensor(const std::string& name,
+                                  const std::vector<int64_t>& shape) const {
     const auto found = tensors_.find(name);
     check(found != tensors_.end(), "tensor ", name, " is missing");
     const TensorInfo& t = found->second;
@@ -145,11 +154,21 @@ const TensorInfo& Weights::tensor(const std::string& name, const std::vector<int
     check(is_dtype(t.type), "tensor ", name, " has type ", t.type, ", which is not supported");
     const auto type = static_cast<DType>(t.type);
     check(shape[0] % block_of(type).elements == 0,
-          "tensor ", name, " has rows of ", shape[0], " in blocks of ", block_of(type).elements);
+          "tensor ",
+          name,
+          " has rows of ",
+          shape[0],
+          " in blocks of ",
+          block_of(type).elements);
     uint64_t bytes = row_bytes(type, shape[0]);
     for (size_t i = 1; i < shape.size(); ++i) bytes *= static_cast<uint64_t>(shape[i]);
     check(t.offset <= file_.size() && bytes <= file_.size() - t.offset,
-          "tensor ", name, " ends at byte ", t.offset + bytes, " of a file of ", file_.size());
+          "tensor ",
+          name,
+          " ends at byte ",
+          t.offset + bytes,
+          " of a file of ",
+          file_.size());
     return t;
 }
 
@@ -205,11 +224,8 @@ void Weights::load(Threads& threads, const std::function<bool(double)>& progress
     }
 }
 
-void Weights::read(Threads& threads,
-                   size_t first,
-                   size_t end,
-                   const std::vector<size_t>& at,
-                   std::byte* staging) {
+void Weights::read(
+    Threads& threads, size_t first, size_t end, const std::vector<size_t>& at, std::byte* staging) {
     struct Piece {
         uint64_t offset;
         size_t at, bytes;
@@ -217,8 +233,9 @@ void Weights::read(Threads& threads,
     std::vector<Piece> pieces;
     for (size_t i = first; i < end; ++i)
         for (size_t from = 0; from < jobs_[i].bytes; from += read_bytes)
-            pieces.push_back(
-                {jobs_[i].offset + from, at[i] + from, std::min(read_bytes, jobs_[i].bytes - from)});
+            pieces.push_back({jobs_[i].offset + from,
+                              at[i] + from,
+                              std::min(read_bytes, jobs_[i].bytes - from)});
     std::atomic<bool> failed{false};
     threads.run(static_cast<int>(pieces.size()), [&](int task, int) {
         const Piece& p = pieces[static_cast<size_t>(task)];
@@ -227,11 +244,8 @@ void Weights::read(Threads& threads,
     check(!failed.load(), "the model file became shorter or unreadable while it was loaded");
 }
 
-void Weights::pack(Threads& threads,
-                   size_t first,
-                   size_t end,
-                   const std::vector<size_t>& at,
-                   std::byte* staging) {
+void Weights::pack(
+    Threads& threads, size_t first, size_t end, const std::vector<size_t>& at, std::byte* staging) {
     std::vector<int> first_task;  // of each job
     int tasks = 0;
     for (size_t i = first; i < end; ++i) {

@@ -90,8 +90,16 @@ class Weights {
     const float* floats(const std::string& name, const std::vector<int64_t>& shape);
     void allocate();
     void load(Threads& threads, const std::function<bool(double)>& progress);
-    void read(Threads& threads, size_t first, size_t end, const std::vector<size_t>& at, std::byte* staging);
-    void pack(Threads& threads, size_t first, size_t end, const std::vector<size_t>& at, std::byte* staging);
+    void read(Threads& threads,
+              size_t first,
+              size_t end,
+              const std::vector<size_t>& at,
+              std::byte* staging);
+    void pack(Threads& threads,
+              size_t first,
+              size_t end,
+              const std::vector<size_t>& at,
+              std::byte* staging);
 
     File file_;
     std::map<std::string, TensorInfo> tensors_;

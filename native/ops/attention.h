@@ -1,6 +1,7 @@
 // Attention of a pass's rows over the keys and values of one layer (MODEL.md 1.4, 2.4).
 //   out[r, h] = Σ_k softmax_k(q[r, h] · key[k]) · value[k]         scale 1, no cap, softmax in f32
-// Row r stands at position first_position + r. It sees, all positions being those of the conversation,
+// Row r stands at position first_position + r. It sees, all positions being those of the
+// conversation,
 //   causal:  (p - window, p]                       p its own position
 //   else:    [first_position - (window - 1), first_position + rows)   the same keys for all rows
 // window 0: everything before.
@@ -40,14 +41,14 @@ struct StoreArgs {
 namespace ops {
 void attention(const Context&, const AttentionArgs&);
 void store(const Context&, const StoreArgs&);
-}
+}  // namespace ops
 namespace cpu {
 void attention(const Context&, const AttentionArgs&);
 void store(const Context&, const StoreArgs&);
-}
+}  // namespace cpu
 namespace cuda {
 void attention(const Context&, const AttentionArgs&);
 void store(const Context&, const StoreArgs&);
-}
+}  // namespace cuda
 
 }  // namespace sfumato

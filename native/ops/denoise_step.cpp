@@ -7,7 +7,9 @@ void denoise_step(const Context& context, const DenoiseStepArgs& a) {
     check(a.entropy.size() == n && a.sampled.size() == n && a.renoise.size() == n &&
               a.pinned.size() == n && a.argmax.size() == n && a.previous_argmax.size() == n &&
               a.accepted.size() == n,
-          "denoise_step: arrays do not all have the canvas's ", n, " positions");
+          "denoise_step: arrays do not all have the canvas's ",
+          n,
+          " positions");
     SFUMATO_DISPATCH(context, denoise_step(context, a));
 }
 

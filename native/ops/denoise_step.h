@@ -13,10 +13,10 @@
 namespace sfumato {
 
 struct DenoiseStepArgs {
-    std::span<const float> entropy;      // [canvas]
-    std::span<const int32_t> sampled;    // [canvas]
-    std::span<const int32_t> renoise;    // [canvas], the random tokens
-    std::span<const int32_t> pinned;     // [canvas], token or -1
+    std::span<const float> entropy;    // [canvas]
+    std::span<const int32_t> sampled;  // [canvas]
+    std::span<const int32_t> renoise;  // [canvas], the random tokens
+    std::span<const int32_t> pinned;   // [canvas], token or -1
     float entropy_bound;
     int stability_threshold;
     float confidence_threshold;

@@ -13,7 +13,8 @@ enum class Device { cpu, cuda };
 
 using cpu::Compute;
 
-// What every operation needs beside its arguments. Scratch is given back when the operation returns.
+// What every operation needs beside its arguments. Scratch is given back when the operation
+// returns.
 struct Context {
     Device device = Device::cpu;
     Compute compute = Compute::fast;
@@ -31,5 +32,6 @@ using Matrix = cpu::PackedMatrix;
 #define SFUMATO_DISPATCH(context, ...) \
     ((context).device == Device::cuda ? cuda::__VA_ARGS__ : cpu::__VA_ARGS__)
 #else
-#define SFUMATO_DISPATCH(context, ...) (check((context).device == Device::cpu, "built without CUDA"), cpu::__VA_ARGS__)
+#define SFUMATO_DISPATCH(context, ...) \
+    (check((context).device == Device::cpu, "built without CUDA"), cpu::__VA_ARGS__)
 #endif

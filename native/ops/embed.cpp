@@ -4,11 +4,20 @@ namespace sfumato::ops {
 
 void embed(const Context& context, const EmbedArgs& a) {
     check(a.out.width == a.embedding.hidden && a.out.rows == static_cast<int>(a.ids.size()),
-          "embed: out is [", a.out.rows, ", ", a.out.width, "] for ", a.ids.size(), " tokens of ",
+          "embed: out is [",
+          a.out.rows,
+          ", ",
+          a.out.width,
+          "] for ",
+          a.ids.size(),
+          " tokens of ",
           a.embedding.hidden);
     for (int32_t id : a.ids)
         check(id >= 0 && id < a.embedding.vocab,
-              "token ", id, " is not in the vocabulary of ", a.embedding.vocab);
+              "token ",
+              id,
+              " is not in the vocabulary of ",
+              a.embedding.vocab);
     SFUMATO_DISPATCH(context, embed(context, a));
 }
 

@@ -8,8 +8,8 @@
 
 namespace sfumato {
 
-// The tied embedding, E [vocab, hidden]: input, head and soft embeddings. Cut into slabs so that each is
-// a piece of work for a thread.
+// The tied embedding, E [vocab, hidden]: input, head and soft embeddings. Cut into slabs so that
+// each is a piece of work for a thread.
 struct Embedding {
     static constexpr int slab_rows = 512;
 

@@ -25,7 +25,7 @@ namespace cpu {
 void linear(const Context&, const LinearArgs&);
 // Activations as the products of `context.compute` read them, in its scratch memory.
 Rows rows_for(const Context&, View<const float> x);
-}
+}  // namespace cpu
 namespace cuda {
 void linear(const Context&, const LinearArgs&);
 }

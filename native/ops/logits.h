@@ -9,7 +9,8 @@
 
 namespace sfumato {
 
-// The likeliest tokens of each row, in the order of their ids: all with p ≥ smallest_p, at most `most`.
+// The likeliest tokens of each row, in the order of their ids: all with p ≥ smallest_p, at most
+// `most`.
 struct Kept {
     static constexpr int most = 256;
     static constexpr float smallest_p = 1e-4f;
@@ -26,10 +27,10 @@ struct LogitsArgs {
     float temperature;
     const float* uniform;  // [rows], draws in [0, 1)
     // Outcomes, [rows] each:
-    int32_t* argmax;     // the lower id where two are equal
-    int32_t* sampled;    // the first token whose cumulative probability is above the draw
-    float* entropy;      // of p, in nats
-    float* log_total;    // ln Σ e^z
+    int32_t* argmax;       // the lower id where two are equal
+    int32_t* sampled;      // the first token whose cumulative probability is above the draw
+    float* entropy;        // of p, in nats
+    float* log_total;      // ln Σ e^z
     Kept* kept = nullptr;  // optional
 };
 
@@ -44,14 +45,14 @@ struct FullLogitsArgs {
 namespace ops {
 void logits(const Context&, const LogitsArgs&);
 void full_logits(const Context&, const FullLogitsArgs&);
-}
+}  // namespace ops
 namespace cpu {
 void logits(const Context&, const LogitsArgs&);
 void full_logits(const Context&, const FullLogitsArgs&);
-}
+}  // namespace cpu
 namespace cuda {
 void logits(const Context&, const LogitsArgs&);
 void full_logits(const Context&, const FullLogitsArgs&);
-}
+}  // namespace cuda
 
 }  // namespace sfumato

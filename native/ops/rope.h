@@ -10,8 +10,8 @@ namespace sfumato {
 struct RopeArgs {
     View<const float> x;  // [rows, heads * head_dim]
     int head_dim;
-    const float* weight = nullptr;   // [head_dim]
-    View<const float> angles = {};   // [rows, head_dim]: cosines, then sines, of head_dim / 2 angles
+    const float* weight = nullptr;  // [head_dim]
+    View<const float> angles = {};  // [rows, head_dim]: cosines, then sines, of head_dim / 2 angles
     float eps;
     View<float> out;  // [rows, heads * head_dim], may be x
 };
@@ -25,14 +25,14 @@ struct AnglesArgs {
 namespace ops {
 void rope(const Context&, const RopeArgs&);
 void angles(const Context&, const AnglesArgs&);
-}
+}  // namespace ops
 namespace cpu {
 void rope(const Context&, const RopeArgs&);
 void angles(const Context&, const AnglesArgs&);
-}
+}  // namespace cpu
 namespace cuda {
 void rope(const Context&, const RopeArgs&);
 void angles(const Context&, const AnglesArgs&);
-}
+}  // namespace cuda
 
 }  // namespace sfumato

@@ -5,8 +5,15 @@ namespace {
 
 void check_rows(const Embedding& embedding, std::span<const int32_t> pinned, View<float> out) {
     check(out.width == embedding.hidden && static_cast<int>(pinned.size()) == out.rows,
-          "soft_embedding: out is [", out.rows, ", ", out.width, "], ", pinned.size(), " pins, E ",
-          embedding.hidden, " wide");
+          "soft_embedding: out is [",
+          out.rows,
+          ", ",
+          out.width,
+          "], ",
+          pinned.size(),
+          " pins, E ",
+          embedding.hidden,
+          " wide");
 }
 
 }  // namespace
@@ -27,8 +34,15 @@ void embedding_sum(const Context& context, const EmbeddingSumArgs& a) {
 
 void self_condition(const Context& context, const SelfConditionArgs& a) {
     check(a.soft.rows == a.out.rows && a.soft.width == a.out.width,
-          "self_condition: soft is [", a.soft.rows, ", ", a.soft.width, "], out [", a.out.rows, ", ",
-          a.out.width, "]");
+          "self_condition: soft is [",
+          a.soft.rows,
+          ", ",
+          a.soft.width,
+          "], out [",
+          a.out.rows,
+          ", ",
+          a.out.width,
+          "]");
     SFUMATO_DISPATCH(context, self_condition(context, a));
 }
 

@@ -14,8 +14,8 @@ namespace sfumato {
 struct SoftEmbeddingArgs {
     const Kept& kept;
     const Embedding& embedding;
-    const float* sum;                   // [hidden], Σ_v E_v
-    std::span<const int32_t> pinned;    // [rows]: a token that is certain, or -1
+    const float* sum;                 // [hidden], Σ_v E_v
+    std::span<const int32_t> pinned;  // [rows]: a token that is certain, or -1
     float scale;
     View<float> out;  // [rows, hidden]
 };
@@ -55,18 +55,18 @@ void soft_embedding(const Context&, const SoftEmbeddingArgs&);
 void dense_soft_embedding(const Context&, const DenseSoftEmbeddingArgs&);
 void embedding_sum(const Context&, const EmbeddingSumArgs&);
 void self_condition(const Context&, const SelfConditionArgs&);
-}
+}  // namespace ops
 namespace cpu {
 void soft_embedding(const Context&, const SoftEmbeddingArgs&);
 void dense_soft_embedding(const Context&, const DenseSoftEmbeddingArgs&);
 void embedding_sum(const Context&, const EmbeddingSumArgs&);
 void self_condition(const Context&, const SelfConditionArgs&);
-}
+}  // namespace cpu
 namespace cuda {
 void soft_embedding(const Context&, const SoftEmbeddingArgs&);
 void dense_soft_embedding(const Context&, const DenseSoftEmbeddingArgs&);
 void embedding_sum(const Context&, const EmbeddingSumArgs&);
 void self_condition(const Context&, const SelfConditionArgs&);
-}
+}  // namespace cuda
 
 }  // namespace sfumato
