@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from fakes import answer_events
+from sfumato.engine.failure import failure
 from sfumato.engine.protocol import (
     VERSION,
     CancelLoad,
@@ -38,7 +39,7 @@ from sfumato.engine.protocol import (
     decode_event,
     encode,
 )
-from sfumato.engine.worker import EXIT_PROTOCOL, Outbox, failure
+from sfumato.engine.worker import EXIT_PROTOCOL, Outbox
 from sfumato.errors import ModelFileError
 from tiny_model import write_tiny_model
 

@@ -15,13 +15,11 @@ import queue
 import signal
 import sys
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from sfumato.engine import device
-from sfumato.engine._native import NativeError, OutOfMemoryError
+from sfumato.engine.failure import failure
 from sfumato.engine.protocol import (
     VERSION,
     CancelLoad,
@@ -31,7 +29,6 @@ from sfumato.engine.protocol import (
     Device,
     Event,
     Failed,
-    FailureKind,
     FrameError,
     FrameReader,
     Generate,
@@ -48,14 +45,8 @@ from sfumato.engine.protocol import (
     decode_request,
     encode,
 )
-from sfumato.engine.session import (
-    ContextFullError,
-    LoadCancelledError,
-    Session,
-    WrongNumbersError,
-    load,
-)
-from sfumato.errors import GenerationError, ModelFileError, ModelLoadError
+from sfumato.engine.session import LoadCancelledError, Session, load
+from sfumato.errors import GenerationError
 
 EXIT_PROTOCOL = 2  # after a request that could not be read
 FLUSH_SECONDS = 2.0  # how long a last event may take to leave
@@ -248,50 +239,6 @@ class Worker:
                 case CountTokens():
                     self._counts.put(request)
         self._requests.put(request)
-
-
-def failure(error: Exception, *, turn: int | None = None, path: str | None = None) -> Failed:
-    """What the window is told about an exception; `path` is of the model that was being loaded."""
-    detail = "".join(traceback.format_exception(error))
-    if isinstance(error, OutOfMemoryError | MemoryError):
-        free = device.available_memory()
-        memory = f" ({device.gigabytes(free)} of main memory are free)" if free else ""
-        return Failed(
-            kind="memory",
-            message=f"There is not enough memory: {str(error).rstrip('.') or 'none left'}{memory}.",
-            advice="Close other programs, or choose a shorter context or a smaller model.",
-            turn=turn,
-            detail=detail,
-        )
-    message, advice = _fact_and_way_out(str(error))
-    kind: FailureKind
-    match error:
-        case ModelFileError():
-            gone = path is not None and not Path(path).exists()
-            kind = "model_gone" if gone else "model_file"
-        case ContextFullError():
-            kind = "context"
-        case ModelLoadError() | WrongNumbersError():
-            kind = "device"
-        case NativeError():
-            kind = "device"
-            message = f"The device failed: {message}"
-            advice = "Start the engine again, or choose another device."
-        case GenerationError():
-            kind = "request"
-        case _:
-            kind = "internal"
-            message = f"The engine made a mistake ({type(error).__name__}: {error})."
-            advice = "Try again; if it happens again, please report it with the details."
-    return Failed(kind=kind, message=message, advice=advice, turn=turn, detail=detail)
-
-
-def _fact_and_way_out(sentence: str) -> tuple[str, str]:
-    """A KnownError says “fact; way out.”; the window shows them apart."""
-    fact, separator, way_out = sentence.rpartition("; ")
-    if not separator:
-        return sentence, "Try again."
-    return f"{fact}.", way_out[:1].upper() + way_out[1:]
 
 
 class _LogToWindow(logging.Handler):
