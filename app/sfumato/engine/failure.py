@@ -7,7 +7,10 @@ from sfumato.engine import device
 from sfumato.engine._native import NativeError, OutOfMemoryError
 from sfumato.engine.protocol import Failed, FailureKind
 from sfumato.engine.session import ContextFullError, WrongNumbersError
-from sfumato.errors import GenerationError, ModelFileError, ModelLoadError
+from sfumato.errors import KnownError, ModelFileError, ModelLoadError
+
+# What the world makes the engine raise; anything else is a mistake of ours.
+WORLDLY = (KnownError, NativeError, MemoryError)
 
 
 def failure(error: Exception, *, turn: int | None = None, path: str | None = None) -> Failed:
@@ -37,7 +40,7 @@ def failure(error: Exception, *, turn: int | None = None, path: str | None = Non
             kind = "device"
             message = f"The device failed: {message}"
             advice = "Start the engine again, or choose another device."
-        case GenerationError():
+        case KnownError():
             kind = "request"
         case _:
             kind = "internal"
