@@ -1,6 +1,9 @@
 """A store in a folder of its own, a database in memory, a clock that can be set."""
 
+import contextlib
+import os
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -54,3 +57,41 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     fake = SimpleNamespace(time_ns=lambda: made.now_ms * 1_000_000)
     monkeypatch.setattr(database, "time", fake)
     return made
+
+
+# Disks that are full or protected need a file system of their own.
+
+
+class SmallDisk:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._filler = path / "filler"
+
+    def fill(self) -> None:
+        file = os.open(self._filler, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        with contextlib.suppress(OSError):
+            while True:
+                os.write(file, bytes(4096))
+        os.close(file)
+
+    def free(self) -> None:
+        self._filler.unlink()
+
+    def protect(self) -> None:
+        subprocess.run(["mount", "-o", "remount,ro", str(self.path)], check=True)
+
+    def unprotect(self) -> None:
+        subprocess.run(["mount", "-o", "remount,rw", str(self.path)], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    path = tmp_path / "small disk"
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(path)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("a small tmpfs cannot be mounted here")
+    yield SmallDisk(path)
+    subprocess.run(["umount", "-l", str(path)], check=True)

@@ -9,9 +9,11 @@ import multiprocessing
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
@@ -131,9 +133,9 @@ def test_a_kill_while_blocks_are_committed_loses_at_most_the_one_not_acknowledge
 
 def open_store(pipe: Connection, folder: Path) -> None:
     pipe.send("begun")
-    Store.open(folder)
-    pipe.send("opened")
-    pipe.recv()  # nobody sends: wait for the end
+    with Store.open(folder):
+        pipe.send("opened")
+        threading.Event().wait()
 
 
 @pytest.fixture
@@ -211,12 +213,58 @@ def test_a_kill_during_a_repair_costs_nothing(folder, ram):
         assert [path.read_bytes() for path in kept] == [damaged]
 
 
+STEPS = {"sqlite3.connect", "open", "os.rename", "os.remove", "os.mkdir", "shutil.copyfile"}
+
+
+def die_at_step(folder: Path, step: int) -> None:
+    """Open the store, and kill ourselves right before the given file operation of it."""
+    steps = itertools.count()
+
+    def before(event: str, arguments: object) -> None:
+        if event in STEPS and str(folder) in repr(arguments) and next(steps) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(before)
+    Store.open(folder).close()
+
+
+@pytest.mark.parametrize("case", ["repair", "migration"])
+def test_a_kill_between_any_two_file_operations_costs_nothing(case, folder, large_v1, ram):
+    if case == "repair":
+        with Store.open(folder) as store:
+            texts = damage.fill(store, count=20)
+        with Store.open(folder) as store:
+            store.backup.result()
+        damage.zero_pages(0, 1)(folder)
+    else:
+        folder = large_v1
+        db = database.connect(folder / database.FILE_NAME)
+        texts = dict(db.execute("SELECT id, text FROM messages"))
+        db.close()
+    deaths = 0
+    for step in itertools.count():
+        copy = ram / f"step {step}"
+        shutil.copytree(folder, copy)
+        process = CONTEXT.Process(target=die_at_step, args=(copy, step))
+        process.start()
+        process.join()
+        with Store.open(copy) as store:
+            found = store.read(lambda db: db.execute("SELECT id, text FROM messages").fetchall())
+            assert dict(found) == texts, step
+            assert len(store.read(repair.unseen_reports)) == (case == "repair"), step
+        shutil.rmtree(copy)
+        if process.exitcode == 0:
+            break
+        assert process.exitcode == -signal.SIGKILL
+        deaths += 1
+    assert deaths > 5
+
+
 def hold_the_store(pipe: Connection, folder: Path) -> None:
     with Store.open(folder) as store:
         store.write(chats.create_chat, "kept")
-        pipe.send(os.getpid())
-        pipe.send(None)
-        multiprocessing.Event().wait()
+        pipe.send("open")
+        threading.Event().wait()
 
 
 def test_two_processes_cannot_have_the_store_and_a_killed_one_lets_go(folder):

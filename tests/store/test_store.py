@@ -1,7 +1,5 @@
-import contextlib
 import hashlib
 import os
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +8,8 @@ import pytest
 from sfumato.errors import StoreError
 from sfumato.store import Store, chats, database, messages, search
 from sfumato.store.database import NotStoredError, StoreInUseError, StoreReadOnlyError
+
+from .conftest import SmallDisk
 
 
 def test_what_was_written_is_there_after_a_restart(folder):
@@ -126,44 +126,6 @@ def test_a_damaged_search_index_is_made_again_when_it_stops_a_write(store):
     store.write(messages.add_prompt, chat.id, "thread")
     assert len(store.read(search.search, "needle")) == 1
     assert len(store.read(search.search, "thread")) == 1
-
-
-# Disks that are full or protected need a file system of their own.
-
-
-class SmallDisk:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._filler = path / "filler"
-
-    def fill(self) -> None:
-        file = os.open(self._filler, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        with contextlib.suppress(OSError):
-            while True:
-                os.write(file, bytes(4096))
-        os.close(file)
-
-    def free(self) -> None:
-        self._filler.unlink()
-
-    def protect(self) -> None:
-        subprocess.run(["mount", "-o", "remount,ro", str(self.path)], check=True)
-
-    def unprotect(self) -> None:
-        subprocess.run(["mount", "-o", "remount,rw", str(self.path)], check=True)
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    path = tmp_path / "small disk"
-    path.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(path)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("a small tmpfs cannot be mounted here")
-    yield SmallDisk(path)
-    subprocess.run(["umount", "-l", str(path)], check=True)
 
 
 def write_until_full(store: Store, chat_id: int) -> list[str]:

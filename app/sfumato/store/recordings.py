@@ -49,7 +49,7 @@ class StepRecord(msgspec.Struct, frozen=True):
 
 
 def encode_recording(steps: list[StepRecord]) -> bytes:
-    """Raises ValueError for steps of unequal length or with more than 65,535 distinct tokens."""
+    """Raises StoreError for what is too large, ValueError for steps of unequal length."""
     positions = len(steps[0].ids) if steps else 0
     table: dict[tuple[int, str], int] = {}
     indices = np.zeros((len(steps), positions), np.uint16)
@@ -68,7 +68,10 @@ def encode_recording(steps: list[StepRecord]) -> bytes:
             for token in zip(record.ids, record.pieces, strict=True)
         ]
         if len(table) > 0xFFFF or len(steps) > 0xFFFF or positions > 0xFFFF:
-            raise ValueError(f"a recording of {len(table)} distinct tokens is too large")
+            raise StoreError(
+                f"The recording of a block with {len(steps)} steps is too large to be kept; "
+                "the answer itself is stored."
+            )
         indices[at] = row
         entropy[at] = np.frombuffer(record.entropy, np.uint8)
         accepted[at] = np.frombuffer(record.accepted, np.uint8)
