@@ -1,0 +1,171 @@
+"""Whether a model fits this machine, with numbers: before the download and before each load."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sfumato.download.machine import Gpu, Machine
+from sfumato.download.network import Network, Tensor, is_expert, memory_needed
+
+CONTEXTS = (262144, 131072, 65536, 32768, 16384, 8192, 4096)
+LEAST_CONTEXT = CONTEXTS[-1]
+_GB = 1e9
+# How much of the nominal rates real kernels reach, and what they pay beside (PERFORMANCE.md 3.5).
+_GPU_BANDWIDTH, _GPU_INT8, _GPU_FP16 = 0.82, 0.45, 0.40
+_CPU_BANDWIDTH, _CPU_INT8 = 0.85, 0.50
+_LAUNCH_SECONDS = 0.0006
+# A row's experts are padded to tiles of 16 rows (PERFORMANCE.md 3.3).
+_TILE_PADDING = 1.43
+# Scores and values of a canvas with an empty conversation (PERFORMANCE.md 3.2).
+_ATTENTION_FLOP = 38e9
+# Kept free of main memory for everything else when experts or the whole model live there.
+_RAM_RESERVE = 2_000_000_000
+
+
+class Verdict(StrEnum):
+    FITS = "fits"
+    PARTLY = "partly"
+    CPU = "cpu"
+    TOO_LARGE = "too large"
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """`context`: the longest conversation, in tokens, that fits. Bytes are of the memory that
+    decided: the card's, or main memory. `step_seconds` is predicted, None where it cannot be."""
+
+    verdict: Verdict
+    sentence: str
+    context: int
+    needed_bytes: int
+    free_bytes: int
+    step_seconds: float | None = None
+
+    @property
+    def runs(self) -> bool:
+        return self.verdict is not Verdict.TOO_LARGE
+
+
+def fit(
+    network: Network,
+    machine: Machine,
+    ram_bytes_per_second: float = 0.0,
+    *,
+    experts_in_ram: bool = False,
+) -> Fit:
+    """The verdict for one file.
+
+    `ram_bytes_per_second` is `machine.memory_bytes_per_second()`, for the speed of the CPU.
+    `experts_in_ram`: the engine can keep a part of the experts in main memory.
+    """
+    least = memory_needed(network, LEAST_CONTEXT)
+    gpu = machine.best_gpu
+    if gpu is not None and least <= gpu.free_bytes:
+        context = longest_context(network, gpu.free_bytes)
+        seconds = gpu_step_seconds(network, gpu)
+        about = f", about {_milliseconds(seconds)} per step" if seconds else ""
+        return Fit(
+            Verdict.FITS,
+            f"Fits {gpu.name} with {context // 1024}k context: needs "
+            f"{_gb(memory_needed(network, context))}, {_gb(gpu.free_bytes)} free{about}.",
+            context,
+            memory_needed(network, context),
+            gpu.free_bytes,
+            seconds,
+        )
+    if gpu is not None and experts_in_ram:
+        away = least - gpu.free_bytes
+        if away <= network.expert_bytes and away + _RAM_RESERVE <= machine.ram_free_bytes:
+            seconds = gpu_step_seconds(network, gpu, away)
+            about = f", about {_milliseconds(seconds)} per step" if seconds else ""
+            return Fit(
+                Verdict.PARTLY,
+                f"Fits with {_gb(away)} of experts in main memory{about}.",
+                LEAST_CONTEXT,
+                least,
+                gpu.free_bytes,
+                seconds,
+            )
+    short = (
+        f"{gpu.name} has too little memory (needs {_gb(least)}, {_gb(gpu.free_bytes)} free)"
+        if gpu is not None
+        else machine.no_gpu.rstrip(".") or "No card can be used"
+    )
+    room = machine.ram_free_bytes - _RAM_RESERVE
+    if "avx2" in machine.cpu.features and least <= room:
+        seconds = cpu_step_seconds(network, machine, ram_bytes_per_second)
+        about = f", about {seconds:.1f} s per step" if seconds else ""
+        return Fit(
+            Verdict.CPU,
+            f"{short}: CPU only{about}.",
+            longest_context(network, room),
+            least,
+            machine.ram_free_bytes,
+            seconds,
+        )
+    if "avx2" not in machine.cpu.features:
+        sentence = f"{short}, and the processor lacks AVX2: won't run."
+    else:
+        sentence = (
+            f"Won't fit: needs {_gb(least + _RAM_RESERVE)} of main memory, "
+            f"{_gb(machine.ram_free_bytes)} free. {short}."
+        )
+    return Fit(Verdict.TOO_LARGE, sentence, 0, least, machine.ram_free_bytes)
+
+
+def longest_context(network: Network, free_bytes: int) -> int:
+    """The largest of CONTEXTS (and of what the model can) that fits; 0 if none does."""
+    for context in CONTEXTS:
+        context = min(context, network.context_length)
+        if memory_needed(network, context) <= free_bytes:
+            return context
+    return 0
+
+
+def gpu_step_seconds(network: Network, gpu: Gpu, away_bytes: int = 0) -> float | None:
+    """Predicted time of one denoise step on an empty conversation (PERFORMANCE.md 3.5): the
+    experts, the other matrices and the head one after the other, each bound by reading or by
+    multiplying; `away_bytes` of experts come over the bus."""
+    if not (gpu.bytes_per_second and gpu.int8_per_second and gpu.fp16_per_second):
+        return None
+    bandwidth = _GPU_BANDWIDTH * gpu.bytes_per_second
+    int8 = _GPU_INT8 * gpu.int8_per_second
+    seconds = _LAUNCH_SECONDS + _ATTENTION_FLOP / (_GPU_FP16 * gpu.fp16_per_second)
+    for tensors, operations in _parts(network):
+        seconds += max(sum(t.bytes for t in tensors) / bandwidth, operations / int8)
+    return seconds + away_bytes / gpu.pcie_bytes_per_second
+
+
+def cpu_step_seconds(
+    network: Network, machine: Machine, ram_bytes_per_second: float
+) -> float | None:
+    """The same on the processor (PERFORMANCE.md 3.7)."""
+    if not ram_bytes_per_second or not machine.cpu.int8_per_second:
+        return None
+    operations = sum(work for _, work in _parts(network, padding=1.0))
+    return max(
+        network.weight_bytes / (_CPU_BANDWIDTH * ram_bytes_per_second),
+        operations / (_CPU_INT8 * machine.cpu.int8_per_second),
+    )
+
+
+def _parts(network: Network, padding: float = _TILE_PADDING) -> list[tuple[list[Tensor], float]]:
+    """Experts, head, other matrices: their tensors and operations of a pass over one canvas."""
+    matrices = [t for t in network.tensors if len(t.shape) > 1]
+    experts = [t for t in matrices if is_expert(t)]
+    head = [t for t in matrices if t.name == "token_embd.weight"]
+    others = [t for t in matrices if not is_expert(t) and t.name != "token_embd.weight"]
+    flop_per_weight = 2 * network.canvas
+    used = network.experts_used / network.experts if network.experts else 0.0
+    return [
+        (experts, padding * used * flop_per_weight * sum(t.elements for t in experts)),
+        (head, flop_per_weight * sum(t.elements for t in head)),
+        (others, flop_per_weight * sum(t.elements for t in others)),
+    ]
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds * 1000:.0f} ms"
+
+
+def _gb(count: int) -> str:
+    return f"{count / _GB:.1f} GB"
