@@ -12,7 +12,7 @@ struct Vec {
     using Ints = __m512i;
     using Floats = __m512;
     static constexpr int lanes = 16, bytes = 64;
-    static constexpr int rows_at_once = 8, rows_at_once_halves = 7;
+    static constexpr int rows_at_once = 6, rows_at_once_halves = 5;
     static constexpr bool needs_signed = false;
     static constexpr int bytes_per_code = 1;
 

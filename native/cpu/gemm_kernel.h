@@ -168,10 +168,14 @@ void multiply(const Slab& slab, int groups, const Block<R>& x, float* acc) {
     constexpr PackFormat f = pack_format(type);
     constexpr int bits = signed_bits(type), pair = 2 * Vec::lanes;
     for (int o = 0; o < panel_outputs; o += pair) {
+        Vec::Floats y[R][2];
+        for (int r = 0; r < R; ++r) {
+            y[r][0] = Vec::loadf(acc + r * panel_outputs + o);
+            y[r][1] = Vec::loadf(acc + r * panel_outputs + o + Vec::lanes);
+        }
         for (int g = 0; g < groups; ++g) {
             const int8_t* codes = slab.codes[g] + o * 4;
             Vec::Ints sums[R][2];
-            Vec::Floats part[R][2];
             const auto begin = [&](int half) {
                 const auto s0 = Vec::load(slab.start[g][half] + o);
                 const auto s1 = Vec::load(slab.start[g][half] + o + Vec::lanes);
@@ -183,6 +187,7 @@ void multiply(const Slab& slab, int groups, const Block<R>& x, float* acc) {
             begin(0);
             const auto d0 = Vec::loadf(slab.d[g][0] + o), d1 = Vec::loadf(slab.d[g][0] + o + Vec::lanes);
             if constexpr (f.halves()) {
+                Vec::Floats part[R][2];
                 Vec::template dot<bits, R, 0, 4>(sums, x.q, g * group, codes);
                 for (int r = 0; r < R; ++r) {
                     part[r][0] = Vec::mul(Vec::to_float(sums[r][0]), d0);
@@ -193,29 +198,32 @@ void multiply(const Slab& slab, int groups, const Block<R>& x, float* acc) {
                 const auto e0 = Vec::loadf(slab.d[g][1] + o);
                 const auto e1 = Vec::loadf(slab.d[g][1] + o + Vec::lanes);
                 for (int r = 0; r < R; ++r) {
+                    const auto scale = Vec::broadcastf(x.scale[r] + g);
                     part[r][0] = Vec::fma(Vec::to_float(sums[r][0]), e0, part[r][0]);
                     part[r][1] = Vec::fma(Vec::to_float(sums[r][1]), e1, part[r][1]);
+                    y[r][0] = Vec::fma(part[r][0], scale, y[r][0]);
+                    y[r][1] = Vec::fma(part[r][1], scale, y[r][1]);
                 }
             } else {
                 Vec::template dot<bits, R, 0, 8>(sums, x.q, g * group, codes);
                 for (int r = 0; r < R; ++r) {
-                    part[r][0] = Vec::mul(Vec::to_float(sums[r][0]), d0);
-                    part[r][1] = Vec::mul(Vec::to_float(sums[r][1]), d1);
+                    const auto scale = Vec::broadcastf(x.scale[r] + g);
+                    y[r][0] = Vec::fma(Vec::mul(Vec::to_float(sums[r][0]), d0), scale, y[r][0]);
+                    y[r][1] = Vec::fma(Vec::mul(Vec::to_float(sums[r][1]), d1), scale, y[r][1]);
                 }
             }
-            for (int r = 0; r < R; ++r) {
-                float* a = acc + r * panel_outputs + o;
-                const auto scale = Vec::broadcastf(x.scale[r] + g);
-                auto y0 = Vec::fma(part[r][0], scale, Vec::loadf(a));
-                auto y1 = Vec::fma(part[r][1], scale, Vec::loadf(a + Vec::lanes));
-                if constexpr (f.mins()) {
+            if constexpr (f.mins()) {
+                const auto m0 = Vec::loadf(slab.m[g] + o), m1 = Vec::loadf(slab.m[g] + o + Vec::lanes);
+                for (int r = 0; r < R; ++r) {
                     const auto sum = Vec::broadcastf(x.sum[r] + g);
-                    y0 = Vec::fnma(sum, Vec::loadf(slab.m[g] + o), y0);
-                    y1 = Vec::fnma(sum, Vec::loadf(slab.m[g] + o + Vec::lanes), y1);
+                    y[r][0] = Vec::fnma(sum, m0, y[r][0]);
+                    y[r][1] = Vec::fnma(sum, m1, y[r][1]);
                 }
-                Vec::storef(a, y0);
-                Vec::storef(a + Vec::lanes, y1);
             }
+        }
+        for (int r = 0; r < R; ++r) {
+            Vec::storef(acc + r * panel_outputs + o, y[r][0]);
+            Vec::storef(acc + r * panel_outputs + o + Vec::lanes, y[r][1]);
         }
     }
 }
