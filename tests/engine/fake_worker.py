@@ -14,11 +14,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from fakes import FAKE_CPU, FakeModel, blocks_of
 from sfumato.engine import session, worker
-from sfumato.engine._native import NativeError, OutOfMemoryError
+from sfumato.engine._native import CancelledError, NativeError, OutOfMemoryError
 from sfumato.engine.model_file import ModelFile
 from sfumato.engine.protocol import CancelLoad, CountTokens, Load, Loaded, Request, Stop
 from sfumato.engine.sampler import SamplerConfig
-from sfumato.engine.session import LoadCancelledError, Session
+from sfumato.engine.session import Session
 from sfumato.engine.tokenizer import Tokenizer
 
 REPLY = "An answer of the fake engine, over several canvases."
@@ -65,7 +65,7 @@ def load(request: Load, progress: Callable[[float], bool]) -> tuple[Session, Loa
         if scenario == "cancel" and panel == 3:
             wait_for(CancelLoad)
         if not progress(panel / 10):
-            raise LoadCancelledError
+            raise CancelledError("given up")
     tokenizer = Tokenizer.open(file.path)
     model = FakeModel(
         tokenizer.size,

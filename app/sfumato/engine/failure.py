@@ -3,10 +3,9 @@
 import traceback
 from pathlib import Path
 
-from sfumato.engine import device
 from sfumato.engine._native import NativeError, OutOfMemoryError
 from sfumato.engine.protocol import Failed, FailureKind
-from sfumato.engine.session import ContextFullError, WrongNumbersError
+from sfumato.engine.session import ContextFullError
 from sfumato.errors import KnownError, ModelFileError, ModelLoadError
 
 # What the world makes the engine raise; anything else is a mistake of ours.
@@ -17,11 +16,9 @@ def failure(error: Exception, *, turn: int | None = None, path: str | None = Non
     """What the window is told about an exception; `path` is of the model that was being loaded."""
     detail = "".join(traceback.format_exception(error))
     if isinstance(error, OutOfMemoryError | MemoryError):
-        free = device.available_memory()
-        memory = f" ({device.gigabytes(free)} of main memory are free)" if free else ""
         return Failed(
             kind="memory",
-            message=f"There is not enough memory: {str(error).rstrip('.') or 'none left'}{memory}.",
+            message=f"There is not enough memory: {str(error) or 'none is left'}.",
             advice="Close other programs, or choose a shorter context or a smaller model.",
             turn=turn,
             detail=detail,
@@ -34,12 +31,12 @@ def failure(error: Exception, *, turn: int | None = None, path: str | None = Non
             kind = "model_gone" if gone else "model_file"
         case ContextFullError():
             kind = "context"
-        case ModelLoadError() | WrongNumbersError():
+        case ModelLoadError():
             kind = "device"
         case NativeError():
             kind = "device"
-            message = f"The device failed: {message}"
-            advice = "Start the engine again, or choose another device."
+            message = f"The model could not be computed: {error}."
+            advice = "Start the engine again, check the model file, or choose another device."
         case KnownError():
             kind = "request"
         case _:

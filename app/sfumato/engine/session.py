@@ -1,7 +1,6 @@
 """One conversation over one loaded model: prompt → prefill → denoise* → commit → …"""
 
 import dataclasses
-import math
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +10,7 @@ from typing import Literal
 from gguf.constants import GGMLQuantizationType
 
 from sfumato.engine import device
-from sfumato.engine._native import Model, NativeError
+from sfumato.engine._native import CancelledError, Model, NativeError
 from sfumato.engine.canvas import Canvas
 from sfumato.engine.model_file import ModelFile
 from sfumato.engine.protocol import (
@@ -39,16 +38,8 @@ TRIED_BYTES = 1 << 30
 Reason = Literal["end", "stopped", "length", "context"]
 
 
-class LoadCancelledError(Exception):
-    """The load was given up on request."""
-
-
 class ContextFullError(GenerationError):
     """The conversation and one canvas do not fit into the KV cache."""
-
-
-class WrongNumbersError(GenerationError):
-    """The device computes something that is no number."""
 
 
 class Session:
@@ -169,11 +160,6 @@ class Session:
                 return
             began = time.perf_counter()
             canvas = Canvas.after(self._model.denoise(run.sampler.temperature(step)))
-            if not math.isfinite(canvas.mean_entropy):
-                raise WrongNumbersError(
-                    f"The model computed something that is no number on {self._model.device}; "
-                    "check the model file, or choose another device."
-                )
             run.step_done((time.perf_counter() - began) * 1e3, canvas.settled)
             yield canvas
             if canvas.settled:
@@ -324,18 +310,12 @@ def load(
     """Open a model file on a device.
 
     `progress` gets the fraction of weight bytes that are in place; when it returns False the load
-    is given up with LoadCancelledError. Raises ModelFileError, ModelLoadError or NativeError.
+    is given up with CancelledError. Raises ModelFileError, ModelLoadError or NativeError.
     """
-    cancelled = False
-
-    def go_on(fraction: float) -> bool:
-        nonlocal cancelled
-        cancelled = cancelled or not progress(fraction)
-        return not cancelled
 
     def check() -> None:
-        if not go_on(0.0):
-            raise LoadCancelledError
+        if not progress(0.0):
+            raise CancelledError("the load was given up")
 
     check()
     file = ModelFile.open(request.path)
@@ -365,12 +345,10 @@ def load(
             device=placement.device,
             context=context,
             compute=request.compute,
-            progress=go_on,
+            progress=progress,
         )
-    except NativeError:
+    except BaseException:
         tokenizer.close()
-        if cancelled:
-            raise LoadCancelledError from None
         raise
     session = Session(model, tokenizer, file.sampler)
     expected_ms = None

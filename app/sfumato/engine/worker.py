@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from sfumato.engine import device
+from sfumato.engine._native import CancelledError
 from sfumato.engine.failure import failure
 from sfumato.engine.protocol import (
     VERSION,
@@ -45,7 +46,7 @@ from sfumato.engine.protocol import (
     decode_request,
     encode,
 )
-from sfumato.engine.session import LoadCancelledError, Session, load
+from sfumato.engine.session import Session, load
 from sfumato.errors import GenerationError
 
 EXIT_PROTOCOL = 2  # after a request that could not be read
@@ -159,7 +160,7 @@ class Worker:
 
         try:
             self._session, loaded = self._loader(request, progress)
-        except LoadCancelledError:
+        except CancelledError:
             self._outbox.post(Unloaded())
         else:
             self._outbox.post(loaded)
