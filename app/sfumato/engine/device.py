@@ -17,6 +17,16 @@ GPU_WORKSPACE_BYTES = 512 << 20
 REWIND = 4096
 
 
+# The instruction sets that _native.instruction_set() tells apart, as people write them.
+INSTRUCTION_SETS = {
+    "portable": "no AVX2, slow",
+    "avx2": "AVX2",
+    "avxvnni": "AVX-VNNI",
+    "avx512vnni": "AVX-512 VNNI",
+    "amx": "AMX",
+}
+
+
 @dataclass(frozen=True)
 class Placement:
     device: str  # cpu | cuda:N
@@ -102,16 +112,13 @@ def _cpu() -> Device:
     if hasattr(os, "sysconf"):
         total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    features = _native.cpu_features()
-    usable = features.get("avx2", False)
+    instructions = _native.instruction_set()
     return Device(
         id="cpu",
         name=_cpu_name(),
         memory_bytes=total,
         free_bytes=available_memory() or None,
-        detail=f"{cores} cores, {_native.instruction_set()}",
-        usable=usable,
-        reason="" if usable else "it lacks AVX2",
+        detail=f"{cores} cores, {INSTRUCTION_SETS.get(instructions, instructions)}",
     )
 
 
