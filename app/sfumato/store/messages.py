@@ -32,7 +32,7 @@ TITLE_CHARACTERS = 60
 
 _COLUMNS = (
     "id, chat_id, parent_id, role, state, text, thinking, created_ms, settled, edited, error,"
-    " stats, deleted_ms, chosen_id"
+    " stats, deleted_ms"
 )
 _NO_STATS = AnswerStats()
 
@@ -42,29 +42,36 @@ def load_conversation(db: sqlite3.Connection, chat_id: int) -> Conversation:
     chat = chats.get_chat(db, chat_id)
     rows = {
         row[0]: row
-        for row in db.execute(
-            f"SELECT {_COLUMNS} FROM messages WHERE chat_id = ? AND deleted_ms IS NULL ORDER BY id",
-            (chat_id,),
-        )
+        for row in db.execute(f"SELECT {_COLUMNS} FROM messages WHERE chat_id = ?", (chat_id,))
     }
+    path = [_message(rows[at], versions) for at, versions in _active_path(db, chat_id)]
+    return Conversation(chat=chat, messages=tuple(path))
+
+
+def _active_path(db: sqlite3.Connection, chat_id: int) -> list[tuple[int, list[int]]]:
+    """(id, ids of its versions) of the messages that are shown, first to last."""
+    roles: dict[int, Any] = {}
+    chosen: dict[int | None, Any] = {}
     children: defaultdict[int | None, list[int]] = defaultdict(list)
-    for message_id, row in rows.items():
-        children[row[2]].append(message_id)
+    (chosen[None],) = db.execute("SELECT chosen_id FROM chats WHERE id = ?", (chat_id,)).fetchone()
+    for message_id, parent_id, role, chosen_id, deleted_ms in db.execute(
+        "SELECT id, parent_id, role, chosen_id, deleted_ms FROM messages"
+        " WHERE chat_id = ? ORDER BY id",
+        (chat_id,),
+    ):
+        roles[message_id], chosen[message_id] = role, chosen_id
+        if deleted_ms is None:
+            children[parent_id].append(message_id)
     # A damaged file may have lost a parent: its children stand at the root, not nowhere.
-    known = rows.keys() | {None} | _deleted_ids(db, chat_id)
-    for parent_id in [parent for parent in children if parent not in known]:
+    for parent_id in [parent for parent in children if parent not in chosen]:
         children[None].extend(children.pop(parent_id))
 
-    (chosen_id,) = db.execute("SELECT chosen_id FROM chats WHERE id = ?", (chat_id,)).fetchone()
-    path: list[Message] = []
+    path: list[tuple[int, list[int]]] = []
     at: int | None = None
     while siblings := children.pop(at, None):  # pop: a circle ends
-        message_id = chosen_id if chosen_id in siblings else siblings[-1]
-        row = rows[message_id]
-        versions = tuple(sibling for sibling in siblings if rows[sibling][3] == row[3])
-        path.append(_message(row, versions))
-        at, chosen_id = message_id, row[13]
-    return Conversation(chat=chat, messages=tuple(path))
+        at = chosen[at] if chosen[at] in siblings else siblings[-1]
+        path.append((at, [sibling for sibling in siblings if roles[sibling] == roles[at]]))
+    return path
 
 
 def get_message(db: sqlite3.Connection, message_id: int) -> Message:
@@ -87,9 +94,10 @@ def add_prompt(
 
     Empties the chat's draft, and names a chat that has no title.
     """
+    chats.get_chat(db, chat_id)
     if after is None:
-        path = load_conversation(db, chat_id).messages
-        after = path[-1].id if path else None
+        path = _active_path(db, chat_id)
+        after = path[-1][0] if path else None
     message_id = _insert(db, chat_id, after, "user", "finished", text)
     chats.save_draft(db, chat_id, "")
     if title := _title_from(text):
@@ -358,13 +366,6 @@ def _ancestors(db: sqlite3.Connection, message_id: int) -> list[int]:
         row = db.execute("SELECT parent_id FROM messages WHERE id = ?", (at,)).fetchone()
         at = row[0] if row else None
     return list(found)
-
-
-def _deleted_ids(db: sqlite3.Connection, chat_id: int) -> set[int]:
-    rows = db.execute(
-        "SELECT id FROM messages WHERE chat_id = ? AND deleted_ms IS NOT NULL", (chat_id,)
-    )
-    return {message_id for (message_id,) in rows}
 
 
 def _copy_row(

@@ -88,7 +88,7 @@ def encode_recording(steps: list[StepRecord]) -> bytes:
         _difference(entropy).tobytes(),
         np.packbits(_difference(accepted) & 1).tobytes(),
     ]
-    return MAGIC + bytes([VERSION]) + zlib.compress(b"".join(parts), 9)
+    return MAGIC + bytes([VERSION]) + zlib.compress(b"".join(parts))
 
 
 def decode_recording(data: bytes) -> list[StepRecord]:
