@@ -1,6 +1,8 @@
-"""Shared by all tests: offscreen Qt, folders of its own for every test, no leftovers from the user's home."""
+"""Shared by all tests: offscreen Qt, folders of its own for every test, nothing of the user's."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,3 +19,20 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
         monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
     monkeypatch.setenv("HF_HOME", str(home / "huggingface"))
     return home
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every use of the network fails, here and in child processes, and fails the test."""
+    folder = Path(__file__).with_name("no_network")
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "sitecustomize", raising=False)
+    import sitecustomize
+
+    inherited = os.environ.get("PYTHONPATH")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(folder), inherited))))
+    monkeypatch.setenv("SFUMATO_NO_NETWORK", "1")
+    sitecustomize.forbid(True)
+    yield
+    sitecustomize.forbid(False)
+    assert sitecustomize.FORBIDDEN == []
