@@ -51,20 +51,33 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """The arguments of those commands only whose name occurs in `arguments`."""
+    """All commands by name, and the arguments of the one that is asked for."""
     parser = argparse.ArgumentParser(
         prog="sfumato",
         description="Chat with DiffusionGemma on this computer. Without a command: the window.",
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"Sfumato {__version__}")
     add_model_arguments(parser)
     parser.set_defaults(model=None, device=None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    asked_for = _command(arguments)
     for name, (module, what) in COMMANDS.items():
         command = commands.add_parser(name, help=what, description=f"Sfumato: {what}.")
-        if name in arguments:
+        if name == asked_for:
             import_module(module).add_arguments(command)
     return parser
+
+
+def _command(arguments: Sequence[str]) -> str | None:
+    """The first argument that is neither an option nor its value."""
+    rest = iter(arguments)
+    for argument in rest:
+        if argument in ("--model", "--device"):
+            next(rest, None)
+        elif not argument.startswith("-"):
+            return argument
+    return None
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

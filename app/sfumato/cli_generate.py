@@ -66,7 +66,7 @@ def _events(args: argparse.Namespace, path: Path) -> Generator[Event]:
         try:
             sampler = msgspec.structs.replace(sampler, max_steps=args.max_steps)
         except ValueError as error:
-            raise KnownError(f"--max-steps cannot be used: {error}.") from None
+            raise KnownError(f"--max-steps cannot be used ({error}); choose another.") from None
     messages = [Message("system", args.system)] if args.system else []
     messages.append(Message("user", prompt))
     request = Generate(
