@@ -11,6 +11,7 @@ import sys
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fakes import answer_events
 from hypothesis import given
@@ -47,10 +48,14 @@ def generate(model: str, *arguments: str, **options) -> subprocess.CompletedProc
 
 
 def test_help_names_every_command_without_importing_any():
-    script = (
-        "import sys; from sfumato.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
-    )
-    script += "print(*sys.modules, file=sys.stderr)"
+    script = """if True:
+        import sys
+        from sfumato.cli import main
+        try:
+            main(["--help"])
+        except SystemExit:
+            print(*sys.modules, file=sys.stderr)
+    """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert all(name in done.stdout for name in cli.COMMANDS)
     assert {"numpy", "PySide6", "msgspec", "llama_cpp"}.isdisjoint(done.stderr.split())
@@ -155,18 +160,20 @@ def test_a_reader_that_leaves_is_no_error(model):
     assert (process.returncode, said) == (cli.EXIT_BROKEN_PIPE, "")
 
 
-def test_ctrl_c_ends_cleanly(model):
+def test_ctrl_c_ends_cleanly(tmp_path):
+    never_settles = {"diffusion.eb_confidence_threshold": np.float32(0.0)}
+    path = write_tiny_model(tmp_path / "endless.gguf", tokenizer=True, metadata=never_settles)
+    command = ["-m", "sfumato", "generate", "--json", "--max-steps", "1000", "--model"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "sfumato", "generate", "--model", model, "--json", "--seed", "1"]
-        + ["--max-steps", "1000", "hello " * 100],
+        [sys.executable, *command, str(path), "hello"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     assert process.stdout
     while "Denoised" not in process.stdout.readline():
-        pass  # it fills the pipe and waits there, until somebody reads or interrupts
-    process.send_signal(signal.SIGINT)
+        pass
+    process.send_signal(signal.SIGINT)  # its 1,000 steps cannot all have gone into the pipe
     _, said = process.communicate(timeout=PATIENCE)
     assert (process.returncode, said) == (cli.EXIT_INTERRUPTED, "")
 
@@ -181,10 +188,10 @@ def test_inspect_tells_the_network(model):
 
 def in_a_terminal(model: str, **environment: str) -> str:
     """Everything that `generate --watch` writes to a terminal."""
+    command = ["-m", "sfumato", "generate", "--watch", "--seed", "3", "--max-steps", "4", "--model"]
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "sfumato", "generate", "--model", model, "--watch"]
-        + ["--seed", "3", "--max-steps", "4", "hello"],
+        [sys.executable, *command, model, "hello"],
         stdout=theirs,
         stderr=subprocess.DEVNULL,
         env=os.environ | {"TERM": "xterm-256color"} | environment,
