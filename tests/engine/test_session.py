@@ -1,35 +1,43 @@
 """One conversation over one model: prefix, blocks, stops, ends (engine/session.py)."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 from fakes import FakeModel, blocks_of
 from sfumato.engine import canvas as canvas_module
+from sfumato.engine._native import CancelledError
 from sfumato.engine.protocol import (
     Committed,
     Denoised,
     Event,
     Finished,
     Generate,
+    Load,
     Message,
     Prefilled,
     entropy_to_byte,
 )
 from sfumato.engine.sampler import SamplerConfig
-from sfumato.engine.session import ContextFullError, Session
+from sfumato.engine.session import ContextFullError, Session, load
 from sfumato.engine.template import encode_prompt
 from sfumato.engine.tokenizer import Tokenizer
-from sfumato.errors import GenerationError
+from sfumato.errors import GenerationError, ModelLoadError
 from tiny_model import write_tiny_model
 
 HELLO = [Message("user", "hello")]
 
 
 @pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tokenizer]:
-    path = write_tiny_model(tmp_path_factory.mktemp("model") / "tiny.gguf", tokenizer=True)
-    with Tokenizer.open(path) as opened:
+def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    return write_tiny_model(folder / "tiny.gguf", tokenizer=True, types="Q4_0")
+
+
+@pytest.fixture(scope="module")
+def tokenizer(model_path: Path) -> Iterator[Tokenizer]:
+    with Tokenizer.open(model_path) as opened:
         yield opened
 
 
@@ -341,3 +349,106 @@ def test_entropy_becomes_bytes_as_the_protocol_says():
 def test_tokens_are_counted_as_they_are_prefilled(tokenizer):
     session = session_of(tokenizer, fake_model(tokenizer))
     assert session.count_tokens(HELLO) == ask(session)[0].tokens
+
+
+# Over the real engine: a small model with random weights
+
+
+def open_session(path: Path, **options) -> Session:
+    return load(Load(path=str(path), device="cpu", **options))[0]
+
+
+def test_a_loaded_model_says_what_it_is(model_path):
+    session, loaded = load(Load(path=str(model_path), device="cpu", context=100))
+    assert (loaded.name, loaded.canvas, loaded.context) == ("tiny", 16, 100)
+    assert loaded.placement.endswith("as chosen.")
+    assert loaded.pools["weights"] > 0
+    assert loaded.expected_ms_per_step > 0
+    session.close()
+
+
+def test_the_context_is_at_most_that_of_the_model(model_path):
+    assert load(Load(path=str(model_path), context=1 << 20))[1].context == 4096
+
+
+def test_a_context_without_room_is_refused(model_path):
+    with pytest.raises(ModelLoadError, match="context of 31 tokens has no room for a block of 16"):
+        open_session(model_path, context=31)
+
+
+def test_a_load_tells_its_progress_up_to_the_end(model_path):
+    fractions: list[float] = []
+    load(Load(path=str(model_path)), lambda fraction: fractions.append(fraction) or True)
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+
+
+@pytest.mark.parametrize("after", range(4))
+def test_a_load_is_given_up_as_soon_as_progress_says_so(model_path, after):
+    calls = 0
+
+    def progress(fraction: float) -> bool:
+        nonlocal calls
+        calls += 1
+        return calls <= after
+
+    with pytest.raises(CancelledError):
+        load(Load(path=str(model_path)), progress)
+    assert calls == after + 1
+
+
+def test_three_turns_reuse_the_prefix_and_give_the_ids_of_fresh_sessions(model_path):
+    session = open_session(model_path)
+    messages: list[Message] = []
+    previous = 4
+    for turn in range(3):
+        messages.append(Message("user", f"question {turn}, hello the user" * (turn + 1)))
+        events = ask(session, messages, max_blocks=3)
+        fresh = ask(open_session(model_path), messages, max_blocks=3)
+        assert ids_of(events) == ids_of(fresh)
+        assert events[0].reused >= previous - 4  # all but the empty thought
+        previous = events[0].tokens
+        messages.append(Message("assistant", text_of(events)))
+
+
+def test_an_edited_first_message_gives_the_ids_of_a_fresh_session(model_path):
+    session = open_session(model_path)
+    conversation(2, session, max_blocks=2)
+    edited = [Message("user", "question 1, and something else")]
+    fresh = ask(open_session(model_path), edited, max_blocks=2)
+    assert ids_of(ask(session, edited, max_blocks=2)) == ids_of(fresh)
+
+
+def test_a_stopped_answer_leaves_no_trace_in_the_next(model_path):
+    session = open_session(model_path)
+    for stop_at in range(1, 9):
+        events = []
+        request = Generate(turn=1, messages=HELLO, seed=3)
+        for event in session.answer(request, lambda: len(events) >= stop_at):  # noqa: B023
+            events.append(event)
+    fresh = ask(open_session(model_path), max_blocks=2)
+    assert ids_of(ask(session, max_blocks=2)) == ids_of(fresh)
+
+
+def test_pinned_words_are_in_every_draft_and_in_the_text(model_path, tokenizer):
+    word = tokenizer.encode_text("hello")
+    pinned = [-1] * 16
+    pinned[4 : 4 + len(word)] = word
+    events = ask(open_session(model_path), pinned=pinned, max_blocks=1)
+    for event in [*of_type(events, Denoised), *of_type(events, Committed)]:
+        assert event.ids[4 : 4 + len(word)] == word
+    assert of_type(events, Denoised)[0].pinned == bytes(id_ >= 0 for id_ in pinned)
+
+
+@pytest.mark.parametrize("room", range(14, 52))
+def test_the_context_can_be_filled_to_the_last_token(model_path, tokenizer, room):
+    """Nothing that the session lets pass is too much for the engine."""
+    question = [Message("user", "a question that is longer than two canvases")]
+    context = len(encode_prompt(tokenizer, question, thinking=False)) + room
+    session = open_session(model_path, context=context)
+    if room < 16:
+        with pytest.raises(ContextFullError):
+            ask(session, question)
+    else:
+        finished = ask(session, question, sampler=SamplerConfig(max_steps=2))[-1]
+        assert finished.reason in ("context", "end")
