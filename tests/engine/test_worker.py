@@ -145,6 +145,20 @@ def test_the_first_event_tells_version_and_devices():
     assert ready.devices[0].id == "cpu"
 
 
+def test_the_real_engine_answers_in_its_process(model):
+    engine = Engine("-m", "sfumato.engine.worker")
+    try:
+        assert isinstance(engine.next(), Ready)
+        assert engine.load(model).canvas == 16
+        events = engine.ask()
+        again = engine.ask()
+    finally:
+        engine.close()
+    ids = [event.ids for event in events if isinstance(event, Committed)]
+    assert ids == [event.ids for event in again if isinstance(event, Committed)] != []
+    assert isinstance(events[-1], Finished)
+
+
 def test_the_engine_imports_neither_qt_nor_network():
     script = "import sys, sfumato.engine.worker; print(*sys.modules)"
     modules = subprocess.run(
