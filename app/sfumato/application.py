@@ -25,6 +25,7 @@ from sfumato.services.recordings import Recordings
 from sfumato.services.settings import SettingsService
 from sfumato.services.single_instance import SingleInstance
 from sfumato.services.store_calls import StoreCalls
+from sfumato.services.token_counter import TokenCounter
 from sfumato.store.settings import Settings
 from sfumato.store.store import Store
 from sfumato.ui.main_window import MainWindow
@@ -47,6 +48,7 @@ class Parts:
     chats: Chats
     generation: Generation
     recordings: Recordings
+    counter: TokenCounter
     theme: Theme
     window: MainWindow
 
@@ -81,11 +83,14 @@ def build(
     settings.changed.connect(restyle)
     motion.found.connect(lambda _: restyle(settings.current))
     motion.ask()
-    window = MainWindow(theme, settings, chats, generation, model, recordings)
+    counter = TokenCounter(client, model, chats)
+    window = MainWindow(
+        theme, settings, chats, generation, model, recordings, counter, store.folder
+    )
     # The window must not end before what it asks the desktop does.
     motion.setParent(window)
     return Parts(
-        store, calls, settings, client, model, chats, generation, recordings, theme, window
+        store, calls, settings, client, model, chats, generation, recordings, counter, theme, window
     )
 
 
@@ -94,6 +99,8 @@ def _apply_look(theme: Theme, settings: Settings, system_reduces_motion: bool) -
         choice=settings.theme,
         high_contrast=settings.high_contrast == "on",
         zoom=settings.zoom_percent / 100,
+        text_px=round(settings.font_size * 4 / 3) if settings.font_size else 15,
+        bundled_fonts=settings.font_family != "system",
         reduced_motion=settings.reduced_motion == "on"
         or (settings.reduced_motion == "system" and system_reduces_motion),
     )

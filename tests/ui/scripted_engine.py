@@ -22,59 +22,11 @@ from sfumato.engine.protocol import (
 )
 
 _WORDS = re.compile(r"\n+|\s?[^\W\d_]{1,7}|\s?\d|\s?[^\w\s]|\s|.", re.S)
-_NOISE = [
-    "",
-    "the",
-    "of",
-    "light",
-    "a",
-    "form",
-    "slow",
-    "ing",
-    "into",
-    "er",
-    "blur",
-    "haze",
-    "and",
-    "un",
-    "set",
-    "ri",
-    "del",
-    "mar",
-    "vel",
-    "to",
-    "7",
-    ",",
-    ".",
-    "(",
-    "ra",
-    "ton",
-    "ment",
-    "smoke",
-    "edge",
-    "ly",
-    "is",
-    "by",
-    "ph",
-    "so",
-    "el",
-    "ver",
-    "qu",
-    "ar",
-    "est",
-    "花",
-    "ли",
-    "tion",
-    "é",
-    "ß",
-    "¶",
-    "=",
-    "{",
-    "}",
-    "_",
-    "19",
-    "ct",
-]
+_HAZE = """
+the of light a form slow ing into er blur haze and un set ri del mar vel to 7 , . ( ra ton ment
+smoke edge ly is by ph so el ver qu ar est 花 ли tion é ß ¶ = { } _ 19 ct
+"""
+_NOISE = _HAZE.split()
 
 
 def tokens_of(text: str) -> list[str]:
@@ -113,7 +65,7 @@ def settling_events(
             for at, piece in enumerate(final):
                 gone = step / when[at]
                 sure = gone >= 1 and (settled or at % 5 or step < count)
-                nats = 0.004 * chance.random() if sure else 4.5 * (1 - gone) ** 0.7 + 0.2
+                nats = 0.004 * chance.random() if sure else 4.5 * max(0.0, 1 - gone) ** 0.7 + 0.2
                 if not sure and chance.random() < 0.45:
                     noise[at] = chance.choice(_NOISE)
                 near = not sure and gone > 0.6 and chance.random() < 0.5

@@ -84,6 +84,8 @@ class Generation(QObject):
         self._answer: Answer | None = None
         self._turn = 0
         self._storing = False
+        self._left_out = 0  # how often the older half of the turns was left out
+        self.last_failed: int | None = None  # the answer that failed last
         self._throttle = Throttle(STEP_INTERVAL_MS, self)
         self._throttle.passed.connect(self.stepped)
         client.received.connect(self._take)
@@ -106,6 +108,7 @@ class Generation(QObject):
         chat_id = self._chats.chat_id
         settings = self._settings.current
         self._chats.drop_draft()
+        self._left_out = 0
 
         def store(db: sqlite3.Connection) -> Message:
             chat = (
@@ -137,12 +140,13 @@ class Generation(QObject):
 
         self._store_and_begin(store)
 
-    def regenerate(self, answer_id: int) -> None:
-        """A further version of an answer."""
+    def regenerate(self, answer_id: int, *, shorter: bool = False) -> None:
+        """A further version of an answer; `shorter` leaves the older half of the turns out."""
         message = self._chats.message(answer_id)
         if self.busy or message is None or message.parent_id is None:
             return
         prompt_id = message.parent_id
+        self._left_out = self._left_out + 1 if shorter else 0
         self._store_and_begin(lambda db: messages.begin_answer(db, prompt_id))
 
     def answer_prompt(self, prompt_id: int) -> None:
@@ -199,7 +203,7 @@ class Generation(QObject):
         self._turn += 1
         request = Generate(
             turn=self._turn,
-            messages=as_turns(chat, path),
+            messages=shortened(as_turns(chat, path), self._left_out),
             thinking=chat.thinking,
             sampler=self._sampler(chat),
             seed=chat.sampler.seed,
@@ -320,6 +324,7 @@ class Generation(QObject):
             )
 
     def _fail(self, answer: Answer, failure: Failed) -> None:
+        self.last_failed = answer.message.id
         self.failed.emit(failure)
         self._end(answer, "failed", error=failure.message)
 
@@ -373,3 +378,14 @@ def as_turns(chat: Chat, path: Sequence[Message]) -> list[protocol.Message]:
         if message.role == "user" or (message.role == "assistant" and message.text.strip()):
             turns.append(protocol.Message(message.role, message.text))  # type: ignore[arg-type]
     return turns
+
+
+def shortened(turns: list[protocol.Message], halvings: int) -> list[protocol.Message]:
+    """Without the older half of the turns, once for each halving; system and last turn stay."""
+    system = [turn for turn in turns if turn.role == "system"]
+    rest = turns[len(system) :]
+    for _ in range(halvings):
+        rest = rest[len(rest) // 2 :]
+        while len(rest) > 1 and rest[0].role != "user":
+            rest = rest[1:]
+    return system + rest

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent
 from PySide6.QtGui import QFocusEvent, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import ElidedLabel, IconButton, label
 
-ROW_PX = 32
+ROW_PX = 28
 
 
 class _Button(IconButton):
@@ -41,7 +40,7 @@ class ActionRow(QWidget):
         self._focused = False
         self._always = False
         self._layout = QHBoxLayout(self)
-        self._layout.setContentsMargins(0, 2, 0, 2)
+        self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(2)
         self._note = ElidedLabel("", self)
         self._note.setProperty("role", "secondary")
@@ -109,8 +108,3 @@ class ActionRow(QWidget):
         # An empty colour rather than a hidden widget: nothing moves.
         self._note.setEnabled(self.revealed)
         self._note.setStyleSheet("" if self.revealed else "color: transparent;")
-
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.LanguageChange:
-            self.update()
-        return super().event(event)

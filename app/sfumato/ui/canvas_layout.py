@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtGui import QFont, QFontMetricsF, QGlyphRun, QTextLayout, QTextLine, QTextOption
+from PySide6.QtGui import QFont, QGlyphRun, QTextLayout, QTextLine, QTextOption
 
 LONGEST_TOKEN = 64  # characters shown of one token
 CONTROL = "·"  # stands for a character that has no look of its own
@@ -135,8 +135,6 @@ def flow(
     for span in spans:
         by_paragraph[span.paragraph].append(span)
     last = max((i for i, text in enumerate(paragraphs) if text.strip()), default=0)
-    # A fixed line height puts what it adds above the text, as QTextDocument does.
-    raise_px = line_px - (QFontMetricsF(font).height() + 1)
     y = 0.0
     gap_above = False
     for number, text in enumerate(paragraphs[: last + 1]):
@@ -153,6 +151,8 @@ def flow(
         lines = []
         while (line := layout.createLine()).isValid():
             line.setLineWidth(width)
+            # A fixed line height puts what it adds above the text, as QTextDocument does.
+            raise_px = line_px - (line.ascent() + line.descent() + line.leading() + 1)
             line.setPosition(QPointF(0, y + raise_px))
             lines.append((line.textStart(), line.textStart() + line.textLength(), line, y))
             y += line_px
@@ -260,7 +260,7 @@ def cell_text(piece: str) -> str:
         return CONTROL
     if text.strip(" ") == "":
         return "␣" * min(len(text), 4)
-    return text.replace("\n", "⏎").replace(" ", "\u00a0")
+    return text.strip(" ").replace("\n", "⏎")
 
 
 SETTLED_BYTE = 51  # 0.5 nats: nine tenths of such positions keep their token

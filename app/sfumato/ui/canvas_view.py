@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from PySide6.QtCore import QElapsedTimer, QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtCore import QElapsedTimer, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from sfumato.ui.canvas_layout import (
     SMOKE_BYTE,
@@ -86,9 +86,15 @@ class CanvasView(QWidget):
         self._pinned = pinned
         if len(self._shown) != len(pieces):
             self._shown = [0.0] * len(pieces)
+            self._flow = None
         if changed or self._flow is None:
             self._grid = None
-            if at_once or not self._wrapped.isValid() or self._wrapped.elapsed() >= REWRAP_MS:
+            if (
+                self._flow is None
+                or at_once
+                or not self._wrapped.isValid()
+                or self._wrapped.elapsed() >= REWRAP_MS
+            ):
                 self._wrap()
             elif not self._wrap_timer.isActive():
                 self._wrap_timer.start(max(0, REWRAP_MS - self._wrapped.elapsed()))
@@ -242,7 +248,7 @@ class CanvasView(QWidget):
         colors = self._theme.colors
         shape = self._grid_at(self.width())
         painter.translate(0.5, 0.5)
-        font = self._theme.mono_font(11)
+        font = self._theme.mono_font(10.5)
         painter.setFont(font)
         metrics = painter.fontMetrics()
         shades = [mix(colors.smoke, colors.ink, step / 16) for step in range(17)]
@@ -250,11 +256,12 @@ class CanvasView(QWidget):
             color = self._tint_at(position)
             if color.alpha() > 2:
                 painter.fillRect(cell, color)
-            inner = cell.adjusted(3, 0, -3, 0)
+            inner = cell.adjusted(2, 0, -2, 0)
             text = metrics.elidedText(
                 cell_text(self._pieces[position]), Qt.TextElideMode.ElideRight, int(inner.width())
             )
-            painter.setPen(shades[round(self._shown[position] * 16)])
+            # On a tinted cell smoke would be too faint to read.
+            painter.setPen(shades[round(4 + self._shown[position] * 12)])
             painter.drawText(inner, Qt.AlignmentFlag.AlignCenter, text)
             if self._pinned and self._pinned[position]:
                 painter.setPen(Qt.PenStyle.NoPen)
@@ -283,12 +290,9 @@ class CanvasView(QWidget):
         rects = self._flow_at(self.width()).rects
         return next((i for i, rs in enumerate(rects) if any(r.contains(spot) for r in rs)), None)
 
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent) and self._notes:
-            position = self.position_at(event.pos())
-            if position is not None and position < len(self._notes):
-                QToolTip.showText(event.globalPos(), self._notes[position], self)
-            else:
-                QToolTip.hideText()
-            return True
-        return super().event(event)
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        # A tooltip by position without overriding event(): a Python event() must not see the
+        # deferred deletion of its own widget.
+        position = self.position_at(event.position().toPoint()) if self._notes else None
+        known = position is not None and position < len(self._notes)
+        self.setToolTip(self._notes[position] if known and position is not None else "")

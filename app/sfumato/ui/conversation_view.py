@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from PySide6.QtCore import QEvent, QPoint, Qt, Signal
+from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 
@@ -22,7 +22,7 @@ from sfumato.ui.message_widget import MessageWidget
 from sfumato.ui.theme import Theme
 
 TOP_PX = 24
-GAP_PX = 12  # and the row of actions, which is seen only when needed
+GAP_PX = 8  # and the row of actions, which is seen only when needed
 MARGIN_PX = 24
 AHEAD_PX = 400  # beyond the window where widgets are made
 KEPT_WIDGETS = 40
@@ -358,8 +358,3 @@ class ConversationView(QAbstractScrollArea):
             bar.setValue(bar.value() + bottom - self.viewport().height() + 8)
         elif top < 0 and new.height() < self.viewport().height():
             bar.setValue(bar.value() + top - 8)
-
-    def viewportEvent(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.LayoutRequest:
-            return True
-        return super().viewportEvent(event)

@@ -17,7 +17,7 @@ from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import label
 
 FADE_MS = 150
-FOOT_PX = 32  # as high as the actions that will stand under the finished message
+FOOT_PX = 28  # as high as the actions that will stand under the finished message
 
 
 class _Fade(QWidget):
@@ -145,7 +145,9 @@ class LiveAnswer(QWidget):
         prefix = ""
         if self._layout_kind == "flow" and self._text and not self._text.endswith("\n"):
             tail = self._stack.tail()
-            prefix = tail[0] if tail else ""
+            # Markdown drops the spaces at the end of a paragraph; the draft goes on behind them.
+            spaces = len(self._text) - len(self._text.rstrip(" "))
+            prefix = tail[0].rstrip() + " " * spaces if tail else ""
         self.canvas.begin_block(prefix)
         self.canvas.set_layout_kind(self._layout_kind)
         self._place_canvas()

@@ -32,12 +32,16 @@ from sfumato.services.generation import Answer, Generation
 from sfumato.services.model import ModelService
 from sfumato.services.recordings import Recordings
 from sfumato.services.settings import SettingsService
+from sfumato.services.token_counter import TokenCounter
 from sfumato.store.types import Conversation, ImportReport, Message
 from sfumato.ui.banner import Banner
 from sfumato.ui.chat_sidebar import ChatSidebar
 from sfumato.ui.composer import Composer
 from sfumato.ui.conversation_view import ConversationView
 from sfumato.ui.markdown import misleading, safe_target, shown_address
+from sfumato.ui.recording_view import RecordingView
+from sfumato.ui.settings_dialog import SettingsDialog
+from sfumato.ui.settled_view import SettledView
 from sfumato.ui.status_line import StatusLine
 from sfumato.ui.theme import Theme
 from sfumato.ui.top_bar import TopBar
@@ -58,6 +62,8 @@ class MainWindow(QMainWindow):
         generation: Generation,
         model: ModelService,
         recordings: Recordings,
+        counter: TokenCounter,
+        folder: Path,
     ) -> None:
         super().__init__()
         self._theme = theme
@@ -66,6 +72,9 @@ class MainWindow(QMainWindow):
         self._generation = generation
         self._model = model
         self._recordings = recordings
+        self._counter = counter
+        self._folder = folder
+        self._settings_dialog: SettingsDialog | None = None
         self._shown_chat: int | None = None
         self._sidebar_wanted = True
         self.setWindowTitle("Sfumato")
@@ -123,11 +132,15 @@ class MainWindow(QMainWindow):
         self.composer.submitted.connect(self._send)
         self.composer.stopped.connect(generation.stop)
         self.composer.edited.connect(chats.keep_draft)
+        self.composer.edited.connect(self._counter.count)
+        self.composer.thinking_toggled.connect(self._choose_thinking)
+        self._counter.counted.connect(self._show_count)
         self.status.layout_chosen.connect(lambda kind: self._settings.change(canvas_layout=kind))
         self.status.source_chosen.connect(lambda what: self._settings.change(canvas_shows=what))
         side = self.sidebar
         side.opened.connect(self._open_chat)
         side.new_wanted.connect(self.new_chat)
+        side.settings_wanted.connect(self.open_settings)
         side.renamed.connect(chats.rename)
         side.pinned.connect(chats.pin)
         side.duplicated.connect(chats.duplicate)
@@ -163,6 +176,7 @@ class MainWindow(QMainWindow):
         model.changed.connect(self._show_model)
         model.failed.connect(self._show_failure)
         self._settings.changed.connect(lambda _: self._apply_settings())
+        self._answer_settings = self._answer_settings_now()
 
     def _add_shortcuts(self) -> None:
         for keys, act in (
@@ -180,6 +194,7 @@ class MainWindow(QMainWindow):
             ("Alt+Up", lambda: self.conversation.go_to_message(-1)),
             ("Alt+Down", lambda: self.conversation.go_to_message(1)),
             ("Esc", self._escape),
+            ("Ctrl+,", self.open_settings),
             ("Ctrl+Q", self.close),
         ):
             action = QAction(self)
@@ -232,6 +247,7 @@ class MainWindow(QMainWindow):
         self._pages.setCurrentWidget(self.conversation if messages else self.welcome)
         self.conversation.show_messages(messages, to_end=to_end)
         title = conversation.chat.title if conversation else ""
+        self._show_thinking()
         self.top_bar.show_title(title)
         self.setWindowTitle(f"{title} — Sfumato" if title else "Sfumato")
 
@@ -316,11 +332,44 @@ class MainWindow(QMainWindow):
             at = message.versions.index(message_id) + (1 if what == "next" else -1)
             if 0 <= at < len(message.versions):
                 self._chats.choose_version(message.versions[at])
+        elif what in ("watch", "settled"):
+            self._open_recording(message_id, what)
         elif what == "branch":
             title = self.top_bar_title()
             self._chats.duplicate(message.chat_id, title, up_to=message_id)
         elif what == "delete":
             self._chats.delete_message(message_id)
+
+    def _open_recording(self, message_id: int, what: str) -> None:
+        """Show the recording in the place of the text, or the text again."""
+        widget = self.conversation.widget_of(message_id)
+        blocks = self._recordings.load(message_id)
+        if widget is None or not blocks:
+            return
+        settings = self._settings.current
+        panel: RecordingView | SettledView
+        if what == "watch":
+            panel = RecordingView(
+                self._theme,
+                blocks,
+                layout=settings.canvas_layout,
+                steps_per_second=settings.replay_steps_per_second,
+            )
+            panel.speed_chosen.connect(
+                lambda speed: self._settings.change(replay_steps_per_second=speed)
+            )
+        else:
+            panel = SettledView(self._theme, blocks)
+        if type(widget.panel) is type(panel):
+            widget.set_panel(None)
+            panel.deleteLater()
+            return
+        panel.closed.connect(lambda: widget.set_panel(None))
+        panel.resized.connect(widget.resized)
+        widget.set_panel(panel)
+        panel.setFocus()
+        if isinstance(panel, RecordingView) and not self._theme.reduced_motion:
+            panel.play()
 
     def top_bar_title(self) -> str:
         conversation = self._chats.conversation
@@ -357,6 +406,10 @@ class MainWindow(QMainWindow):
             action, act = self.tr("Start again"), self._model.restart
         elif failure.kind in ("model_file", "model_gone", "device") and not self._model.is_guide:
             action, act = self.tr("Use the built-in guide"), lambda: self._model.choose(None)
+        elif failure.kind == "context" and self._generation.last_failed is not None:
+            failed_id = self._generation.last_failed
+            action = self.tr("Leave out the oldest messages")
+            act = lambda: self._generation.regenerate(failed_id, shorter=True)  # noqa: E731
         else:
             action, act = "", lambda: None
         self.banner.show_error(failure.message, failure.advice, action, act, failure.detail)
@@ -434,12 +487,66 @@ class MainWindow(QMainWindow):
     def _apply_settings(self) -> None:
         current = self._settings.current
         self.composer.set_send_with(current.send_with)
-        self.composer.thinking.setChecked(current.thinking)
+        self._show_thinking()
         self.status.choose(current.canvas_layout, current.canvas_shows)
         live = self.conversation.live
         if live is not None:
             live.set_layout_kind(current.canvas_layout)
             live.set_source(current.canvas_shows)
+
+        now = self._answer_settings_now()
+        if now != self._answer_settings:
+            self._answer_settings = now
+            self._chats.configure(
+                system_prompt=current.system_prompt,
+                preset_id=current.preset_id,
+                sampler=current.sampler,
+                thinking=current.thinking,
+            )
+
+    def _answer_settings_now(self) -> tuple[object, ...]:
+        """What of the settings also holds for the open chat."""
+        current = self._settings.current
+        return (current.system_prompt, current.preset_id, current.sampler, current.thinking)
+
+    def _show_thinking(self) -> None:
+        """The switch shows what holds for the open chat."""
+        conversation = self._chats.conversation
+        current = self._settings.current
+        on = conversation.chat.thinking if conversation else current.thinking
+        self.composer.thinking.blockSignals(True)
+        self.composer.thinking.setChecked(on)
+        self.composer.thinking.blockSignals(False)
+
+    def _choose_thinking(self, on: bool) -> None:
+        conversation = self._chats.conversation
+        if conversation is None:
+            self._settings.change(thinking=on)
+        else:
+            chat = conversation.chat
+            self._chats.configure(
+                system_prompt=chat.system_prompt,
+                preset_id=chat.preset_id,
+                sampler=chat.sampler,
+                thinking=on,
+            )
+
+    def open_settings(self) -> None:
+        self._settings_dialog = SettingsDialog(
+            self._theme, self._settings, self._model, self._recordings, self._folder, self
+        )
+        self._settings_dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._settings_dialog.open()
+
+    def _show_count(self, tokens: int, context: int) -> None:
+        """Silent while there is plenty of room and nothing is being typed."""
+        left = max(0, context - tokens)
+        if not self.composer.text().strip() and left > context // 4:
+            self.composer.show_count("")
+            return
+        self.composer.show_count(
+            self.tr("%1 of %2 tokens").replace("%1", f"{tokens:,}").replace("%2", f"{context:,}")
+        )
 
     def _toggle_grid(self) -> None:
         grid = self._settings.current.canvas_layout == "grid"

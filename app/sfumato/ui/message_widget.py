@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QAction, QEnterEvent, QKeyEvent
+from PySide6.QtGui import QAction, QEnterEvent, QFontMetricsF, QKeyEvent
 from PySide6.QtWidgets import QFrame, QLabel, QMenu, QPlainTextEdit, QToolButton, QWidget
 
 from sfumato.store.types import Message
@@ -300,14 +300,19 @@ class MessageWidget(QWidget):
         assert self._bubble is not None
         assert self._bubble_text is not None
         limit = int(width * BUBBLE_SHARE)
-        document = self._bubble_text.document()
-        document.setTextWidth(-1)
-        inner = min(limit - 2 * BUBBLE_X_PX, int(document.idealWidth()) + 2)
+        inner = min(limit - 2 * BUBBLE_X_PX, self._natural_width())
         height = self._bubble_text.height_for(inner)
         outer = inner + 2 * BUBBLE_X_PX
         self._bubble.setGeometry(width - outer, 0, outer, height + 2 * BUBBLE_Y_PX)
         self._bubble_text.setGeometry(BUBBLE_X_PX, BUBBLE_Y_PX - 1, inner, height)
         return height + 2 * BUBBLE_Y_PX
+
+    def _natural_width(self) -> int:
+        """Width of the longest line of the prompt; a document's own answer depends on its past."""
+        metrics = QFontMetricsF(self._theme.text_font())
+        lines = self.message.text[:LONG_PROMPT].split("\n")
+        longest = sorted(lines, key=len)[-3:]  # letters differ in width, but not by so much
+        return int(max(metrics.horizontalAdvance(line[:400]) for line in longest)) + 3
 
     def enterEvent(self, event: QEnterEvent) -> None:
         self._row.reveal_for_hover(True)

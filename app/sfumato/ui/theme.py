@@ -43,6 +43,7 @@ class Colors:
     ground: QColor
     surface: QColor
     sunken: QColor
+    bubble: QColor
     hover: QColor
     ink: QColor
     secondary: QColor
@@ -99,6 +100,7 @@ class Theme(QObject):
         self._zoom = 1.0
         self._bundled_fonts = True
         self._reduced_motion = False
+        self._styled = False
         self._icons: dict[tuple[str, str], QIcon] = {}
         hints = QGuiApplication.styleHints()
         hints.colorSchemeChanged.connect(self._system_changed)
@@ -170,6 +172,7 @@ class Theme(QObject):
         font = self._family(MONO_FALLBACK, "monospace")
         font.setStyleHint(QFont.StyleHint.Monospace)
         font.setPixelSize(self.px(size * self._text_px / 15))
+        font.setFeature(QFont.Tag("calt"), 0)  # no ligatures: != stays two characters
         return font
 
     def _family(self, bundled: list[str], generic: str) -> QFont:
@@ -195,7 +198,8 @@ class Theme(QObject):
         bundled_fonts: bool | None = None,
         reduced_motion: bool | None = None,
     ) -> None:
-        """Take over what is given and restyle the application."""
+        """Take over what is given and restyle the application, if it makes a difference."""
+        before = self._state()
         if choice is not None:
             self._choice = choice
         if high_contrast is not None:
@@ -208,7 +212,19 @@ class Theme(QObject):
             self._bundled_fonts = bundled_fonts
         if reduced_motion is not None:
             self._reduced_motion = reduced_motion
-        self._restyle()
+        if self._state() != before or not self._styled:
+            self._styled = True
+            self._restyle()
+
+    def _state(self) -> tuple[object, ...]:
+        return (
+            self._choice,
+            self._high_contrast,
+            self._text_px,
+            self._zoom,
+            self._bundled_fonts,
+            self._reduced_motion,
+        )
 
     def _system_changed(self) -> None:
         if self._choice == "system":
@@ -290,6 +306,9 @@ def _svg_source(name: str) -> str:
 
 def _svg(name: str, color: QColor) -> bytes:
     source = _svg_source(name).replace("currentColor", color.name())
+    if name == "square":  # Stop is a solid square
+        source = source.replace('fill="none"', f'fill="{color.name()}"')
+        source = source.replace('viewBox="0 0 24 24"', 'viewBox="-4 -4 32 32"')
     return source.replace('stroke-width="2"', 'stroke-width="1.6"').encode()
 
 
