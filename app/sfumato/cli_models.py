@@ -33,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     def action(name: str, what: str) -> argparse.ArgumentParser:
         added = actions.add_parser(name, help=what, description=f"Sfumato: {what}.")
         added.add_argument(
-            "--json", action="store_true", help="JSON, one object a line (progress too)"
+            "--json",
+            action="store_true",
+            help="JSON, one object a line; progress is, wherever stdout is no terminal",
         )
         return added
 
@@ -65,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
         "verify": _verify,
         "remove": _remove,
     }
+    if args.action in ("download", "import", "verify") and not sys.stdout.isatty():
+        args.json = True  # for whoever reads the progress
     return actions[args.action](args, catalogue, library)
 
 
@@ -214,10 +218,9 @@ def _verify(args: argparse.Namespace, catalogue: Catalogue, library: Library) ->
         except DownloadError as error:
             meter.end()
             failed += 1
+            print(f"sfumato: {error}", file=sys.stderr)
             if args.json:
                 print(json.dumps({"path": str(installed.path), "error": str(error)}))
-            else:
-                print(f"sfumato: {error}", file=sys.stderr)
         else:
             meter.end()
             _report(args, checked)
@@ -274,7 +277,7 @@ class Meter:
 
     def __init__(self, name: str, as_json: bool) -> None:
         self._name = name
-        self._bar = sys.stdout.isatty() and not as_json
+        self._bar = not as_json
         self._last = float("-inf")
         self._stage: Stage | None = None
         self._drawn = False

@@ -820,7 +820,7 @@ def _allocated(path: Path) -> int:
 
 def _fault_of(error: Exception, line: _Line, host: str) -> _FaultError:
     if line.stalled or isinstance(error, httpx.ReadTimeout):
-        return _FaultError(f"{host} has sent nothing for {STALL_SECONDS:.0f} seconds")
+        return _FaultError(f"{host} has sent next to nothing for {STALL_SECONDS:.0f} seconds")
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.TooManyRedirects):
         return _FaultError(f"{host} sends us astray ({first_line(error)})", ask_again=True)
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
