@@ -105,6 +105,5 @@ class ActionRow(QWidget):
         self.update()
 
     def _show_note(self) -> None:
-        # An empty colour rather than a hidden widget: nothing moves.
-        self._note.setEnabled(self.revealed)
-        self._note.setStyleSheet("" if self.revealed else "color: transparent;")
+        # Not painted rather than hidden: nothing moves.
+        self._note.set_painted(self.revealed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterator, Sequence
 
 from PySide6.QtCore import QPointF, QRect, Signal
 from PySide6.QtWidgets import QWidget
@@ -33,7 +34,12 @@ class BlockStack(QWidget):
     def show_markdown(self, text: str) -> None:
         self.show_blocks(parse(text))
 
-    def show_blocks(self, blocks: list[Block]) -> None:
+    def show_blocks(self, blocks: Sequence[Block]) -> None:
+        for _ in self.build(blocks):
+            pass
+
+    def build(self, blocks: Sequence[Block]) -> Iterator[None]:
+        """Show `blocks`, one a step: what is out of sight can be made between two frames."""
         same = 0
         while same < min(len(blocks), len(self._blocks)) and blocks[same] == self._blocks[same]:
             same += 1
@@ -48,6 +54,7 @@ class BlockStack(QWidget):
                     self._views[at] = self._make(block)
                 else:
                     self._views.append(self._make(block))
+            yield
         for view in self._views[len(blocks) :]:
             view.hide()
             view.deleteLater()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 
@@ -24,8 +24,10 @@ from sfumato.ui.theme import Theme
 TOP_PX = 24
 GAP_PX = 8  # and the row of actions, which is seen only when needed
 MARGIN_PX = 24
-AHEAD_PX = 400  # beyond the window where widgets are made
-KEPT_WIDGETS = 40
+SEEN_PX = 40  # beyond the window: what is laid out at once
+AHEAD_PX = 1600  # beyond the window: what is made bit by bit while nothing else happens
+AHEAD_MS = 6
+KEPT_WIDGETS = 24
 CHARACTERS_PER_LINE = 74
 
 Key = tuple[int, int, str, int]  # message, length of its text, state, version count
@@ -61,6 +63,8 @@ class ConversationView(QAbstractScrollArea):
         self.live: LiveAnswer | None = None
         self._placing = False
         self._follow = True
+        self._ahead = QTimer(self, interval=AHEAD_MS)
+        self._ahead.timeout.connect(self._make_ahead)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -250,11 +254,11 @@ class ConversationView(QAbstractScrollArea):
             offsets = self._offsets()
             total = offsets[-1] + TOP_PX
             top = max(0, total - seen) if follow else min(bar.value(), max(0, total - seen))
-            first = max(0, bisect_right(offsets, top - AHEAD_PX) - 1)
+            first = max(0, bisect_right(offsets, top - SEEN_PX) - 1)
             placed = []
             changed = 0
             for number in range(first, len(self._entries)):
-                if offsets[number] > top + seen + AHEAD_PX:
+                if offsets[number] > top + seen + SEEN_PX:
                     break
                 entry = self._entries[number]
                 before = entry.height
@@ -285,12 +289,70 @@ class ConversationView(QAbstractScrollArea):
                 widget.reveal_actions(number == last)
             widget.show()
             shown.add(widget)
+        from_near = max(0, bisect_right(offsets, top - AHEAD_PX) - 1)
+        to_near = bisect_right(offsets, top + seen + AHEAD_PX)
+        near = {key_of(entry.message) for entry in self._entries[from_near:to_near]}
         for key, kept in list(self._widgets.items()):
             if kept not in shown:
                 kept.hide()
-                if len(self._widgets) > KEPT_WIDGETS and kept.panel is None:
+                spare = key not in near and kept.panel is None
+                if spare and len(self._widgets) > KEPT_WIDGETS:
                     del self._widgets[key]
                     kept.deleteLater()
+
+        if self._next_ahead() is not None:
+            self._ahead.start()
+
+    def _next_ahead(self) -> _Entry | None:
+        """The nearest message beyond the window that is not laid out yet."""
+        if not self._entries:
+            return None
+        offsets = self._offsets()
+        top = self.verticalScrollBar().value()
+        bottom = top + self.viewport().height()
+        last = len(self._entries) - 1
+        width = self._column()
+        below = range(min(last, max(0, bisect_right(offsets, bottom) - 1)), last + 1)
+        above = range(min(last, max(0, bisect_right(offsets, top) - 1)), -1, -1)
+        for numbers in (above, below):
+            for number in numbers:
+                entry = self._entries[number]
+                far = offsets[number] > bottom + AHEAD_PX
+                far = far or offsets[number] + entry.height < top - AHEAD_PX
+                if far:
+                    break
+                if not entry.live and (
+                    entry.measured != width or key_of(entry.message) not in self._widgets
+                ):
+                    return entry
+        return None
+
+    def _make_ahead(self) -> None:
+        entry = self._next_ahead()
+        if entry is None or not self.isVisible():
+            self._ahead.stop()
+            return
+        key = key_of(entry.message)
+        if key not in self._widgets:
+            self._widget(entry).hide()
+            return
+        if not self._widgets[key].build_step():
+            self._measure_ahead(entry)
+
+    def _measure_ahead(self, entry: _Entry) -> None:
+        offsets = self._offsets()
+        number = self._entries.index(entry)
+        bar = self.verticalScrollBar()
+        before = entry.height
+        self._measure(entry, self._column())
+        shift = entry.height - before
+        if shift and not self._follow and offsets[number] + before <= bar.value():
+            self._placing = True
+            bar.setMaximum(max(bar.maximum(), bar.value() + shift))
+            bar.setValue(bar.value() + shift)
+            self._placing = False
+        if shift:
+            self._place()
 
     def _drop_widgets(self, keep: set[Key]) -> None:
         for key in [key for key in self._widgets if key not in keep]:

@@ -10,6 +10,7 @@ import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -187,7 +188,8 @@ def _make_parser() -> MarkdownIt:
 _PARSER = _make_parser()
 
 
-def parse(text: str) -> list[Block]:
+@lru_cache(maxsize=128)
+def parse(text: str) -> Sequence[Block]:
     """The blocks of a message, first to last."""
     if len(text) > MAX_MESSAGE:
         cut = text[:MAX_MESSAGE]

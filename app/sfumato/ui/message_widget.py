@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QAction, QEnterEvent, QFontMetricsF, QKeyEvent
 from PySide6.QtWidgets import QFrame, QLabel, QMenu, QPlainTextEdit, QToolButton, QWidget
@@ -9,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QMenu, QPlainTextEdit, QToolButton
 from sfumato.store.types import Message
 from sfumato.ui.action_row import ROW_PX, ActionRow
 from sfumato.ui.block_stack import BlockStack
-from sfumato.ui.markdown import Plain
+from sfumato.ui.markdown import Plain, parse
 from sfumato.ui.prose_view import ProseView
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import button, label
@@ -46,6 +48,7 @@ class MessageWidget(QWidget):
         self._thought: BlockStack | None = None
         self._notes: list[QLabel] = []
         self._whole = False
+        self._building: Iterator[None] = iter(())
         from_user = message.role == "user"
         self.setAccessibleName(
             (self.tr("You") if from_user else self.tr("Answer")) + ": " + message.text[:200]
@@ -85,10 +88,7 @@ class MessageWidget(QWidget):
         self._stack = BlockStack(self._theme, self)
         self._stack.link_clicked.connect(self.link_clicked)
         self._stack.link_hovered.connect(self.link_hovered)
-        if message.raw:
-            self._stack.show_blocks([Plain(message.text)])
-        else:
-            self._stack.show_markdown(message.text)
+        self._building = self._build(self._stack)
         if message.role not in ("user", "assistant"):
             self._note(self.tr("Shown as it is stored: “%1”").replace("%1", message.role))
         if message.state == "failed":
@@ -105,6 +105,15 @@ class MessageWidget(QWidget):
             self._note(self.tr("Did not settle: a block ran out of steps before it was stable."))
         if message.edited:
             self._note(self.tr("Edited by you"))
+
+    def _build(self, stack: BlockStack) -> Iterator[None]:
+        blocks = [Plain(self.message.text)] if self.message.raw else parse(self.message.text)
+        yield
+        yield from stack.build(blocks)
+
+    def build_step(self) -> bool:
+        """Make a little more of the message; False when all of it is there."""
+        return next(self._building, self) is not self
 
     def _note(self, text: str, role: str = "secondary") -> None:
         made = label(text, role, wrap=True)
@@ -250,6 +259,8 @@ class MessageWidget(QWidget):
         self._row.reveal_always(always or len(self.message.versions) > 1)
 
     def height_for(self, width: int) -> int:
+        while self.build_step():
+            pass
         px = self._theme.px
         y = 0
         if self._editor is not None:

@@ -60,8 +60,16 @@ class ElidedLabel(QLabel):
         super().__init__(text, parent, textFormat=Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(40)
+        self._painted = True
+
+    def set_painted(self, painted: bool) -> None:
+        """Keep the place but show nothing."""
+        self._painted = painted
+        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        if not self._painted:
+            return
         painter = QPainter(self)
         text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
         painter.setPen(self.palette().color(self.foregroundRole()))
