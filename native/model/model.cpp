@@ -249,9 +249,12 @@ void Model::believe(const Context& context, float temperature, Kept& kept) {
                  .entropy = entropy_.data(),
                  .log_total = log_total_.data(),
                  .kept = sparse ? &kept : nullptr});
-    for (size_t i = 0; i < canvas_.size(); ++i)
-        check(std::isfinite(entropy_[i]) && std::isfinite(log_total_[i]),
-              "the model computed something that is no number; its file may be damaged");
+    const auto finite = [](const std::vector<float>& values) {
+        return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+    };
+    // 8-bit activations hide what is no number, so the head's input is looked at as well.
+    check(finite(hidden_) && finite(entropy_) && finite(log_total_),
+          "the model computed something that is no number; its file may be damaged");
     if (sparse)
         ops::soft_embedding(context,
                             {.kept = kept,

@@ -1,0 +1,55 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sfumato.engine._native import Model
+from sfumato.engine.model_file import ModelFile
+from sfumato.engine.verify import open_model
+from tiny_model import TinyShape, write_tiny_model
+
+Open = Callable[..., Model]
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20260301)
+
+
+@pytest.fixture(scope="session")
+def tiny_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Odd sizes: experts of 48, three heads to a key head, layers in no regular order."""
+    shape = TinyShape(
+        hidden=96,
+        dense_ffn=160,
+        expert_ffn=48,
+        experts=5,
+        experts_used=3,
+        heads=6,
+        kv_heads_sliding=3,
+        kv_heads_full=2,
+        sliding=(True, False, True, True, False),
+        window=20,
+        vocab=700,
+        canvas=12,
+        context_length=32768,
+    )
+    return write_tiny_model(tmp_path_factory.mktemp("tiny") / "odd.gguf", shape=shape, seed=5)
+
+
+@pytest.fixture(scope="session")
+def quantised_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    shape = TinyShape(hidden=256, dense_ffn=256, expert_ffn=64, experts=6, experts_used=6)
+    path = tmp_path_factory.mktemp("tiny") / "quantised.gguf"
+    return write_tiny_model(path, shape=shape, types={"token_embd": "Q6_K", "*": "Q4_K"}, seed=6)
+
+
+@pytest.fixture
+def open_tiny(tiny_file: Path) -> Open:
+    """A model of its own; options are those of open_model."""
+
+    def open_(**options: Any) -> Model:
+        return open_model(ModelFile.open(tiny_file), **options)
+
+    return open_
