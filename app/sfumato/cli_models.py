@@ -167,7 +167,7 @@ def _show(args: argparse.Namespace, catalogue: Catalogue, library: Library) -> i
 
 def _download(args: argparse.Namespace, catalogue: Catalogue, library: Library) -> int:
     model = _wanted(args, catalogue)
-    meter = Meter(model.id, args.json)
+    meter = Meter(model.path_in(Path()).name, args.json)
     download = Download(
         model,
         args.folder or paths.models_dir(),
@@ -257,8 +257,7 @@ def _part_of(name: str, catalogue: Catalogue) -> Path | None:
 def _to_trash(path: Path) -> bool:
     from PySide6.QtCore import QFile
 
-    moved, _ = QFile.moveToTrash(str(path))
-    return bool(moved)
+    return QFile(str(path)).moveToTrash()
 
 
 def _report(args: argparse.Namespace, installed: Installed) -> None:

@@ -78,6 +78,16 @@ def test_an_import_is_listed_and_removed_and_the_file_stays(
     assert Library().models == []
 
 
+def test_a_downloaded_model_goes_to_the_trash(
+    own_home: Path, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["models", "download", REPOSITORY, "model.gguf"])
+    assert main(["models", "remove", "model.gguf"]) == 0
+    assert "model.gguf is in the trash" in capsys.readouterr().out
+    assert Library().models == []
+    assert list(own_home.rglob("Trash/files/model*.gguf"))
+
+
 def test_a_damaged_model_fails_verification_with_a_sentence_and_an_exit_code(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -282,7 +282,7 @@ def test_a_full_disk_stops_with_a_sentence_before_a_byte_is_fetched(
     hub: LocalHub, download: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(100, 90, 10))
-    with pytest.raises(DownloadError, match=r"needs 0\.0 GB more in .* and 0\.0 GB are free"):
+    with pytest.raises(DownloadError, match=r"needs 25 MB more in .* and 0 MB are free"):
         download().run()
     assert hub.asked("store") == []
 

@@ -839,4 +839,4 @@ def _disk_error(path: Path, error: OSError) -> DownloadError:
 
 
 def _gb(count: int) -> str:
-    return f"{count / 1e9:.1f} GB"
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"
