@@ -321,6 +321,15 @@ def test_a_request_without_a_question_is_refused(tokenizer, messages, options):
         ask(session_of(tokenizer, fake_model(tokenizer)), messages, **options)
 
 
+def test_another_seed_gives_another_answer(tokenizer):
+    session = session_of(tokenizer, fake_model(tokenizer, None))
+    one, other = (
+        list(session.answer(Generate(turn=1, messages=HELLO, max_blocks=1, seed=seed)))
+        for seed in (1, 2)
+    )
+    assert ids_of(one) != ids_of(other)
+
+
 def test_a_random_seed_is_told_and_repeats_the_answer(tokenizer):
     session = session_of(tokenizer, fake_model(tokenizer, None))
     first = list(session.answer(Generate(turn=1, messages=HELLO, max_blocks=1)))

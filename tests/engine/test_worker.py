@@ -368,17 +368,17 @@ def test_ctrl_c_is_not_the_engines_business(start, model):
 
 PARENT = textwrap.dedent("""
     import subprocess, sys
-    child = subprocess.Popen(sys.argv[1:])  # its pipes are ours, which the test holds
+    child = subprocess.Popen(sys.argv[1:])  # on the pipes of this process, which the test holds
     print(child.pid, file=sys.stderr, flush=True)
     child.wait()
 """)
 
 
 @linux
-def test_the_engine_dies_with_its_parent(start):
+def test_the_engine_dies_with_its_parent():
     """Its pipes stay open in the test, so only the kernel can have told it."""
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, sys.executable, str(FAKE_WORKER), "plain"],
+        [sys.executable, "-c", PARENT, sys.executable, "-m", "sfumato.engine.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
