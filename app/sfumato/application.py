@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QLibraryInfo, QLocale, QTimer, QTranslator
+from PySide6.QtCore import QLibraryInfo, QLocale, QLoggingCategory, QTimer, QTranslator
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication, QMessageBox
 
@@ -20,6 +20,7 @@ from sfumato.services.chats import Chats
 from sfumato.services.engine_client import EngineClient
 from sfumato.services.generation import Generation
 from sfumato.services.model import ModelService
+from sfumato.services.model_library import ModelLibrary
 from sfumato.services.motion import SystemMotion
 from sfumato.services.recordings import Recordings
 from sfumato.services.settings import SettingsService
@@ -49,11 +50,13 @@ class Parts:
     generation: Generation
     recordings: Recordings
     counter: TokenCounter
+    library: ModelLibrary
     theme: Theme
     window: MainWindow
 
     def close(self) -> None:
         self.generation.stop()
+        self.library.close()
         self.client.close()
         self.store.close()
 
@@ -84,13 +87,25 @@ def build(
     motion.found.connect(lambda _: restyle(settings.current))
     motion.ask()
     counter = TokenCounter(client, model, chats)
+    library = ModelLibrary(settings)
     window = MainWindow(
-        theme, settings, chats, generation, model, recordings, counter, store.folder
+        theme, settings, chats, generation, model, recordings, counter, library, store.folder
     )
     # The window must not end before what it asks the desktop does.
     motion.setParent(window)
     return Parts(
-        store, calls, settings, client, model, chats, generation, recordings, counter, theme, window
+        store=store,
+        calls=calls,
+        settings=settings,
+        client=client,
+        model=model,
+        chats=chats,
+        generation=generation,
+        recordings=recordings,
+        counter=counter,
+        library=library,
+        theme=theme,
+        window=window,
     )
 
 
@@ -110,14 +125,7 @@ def run(args: argparse.Namespace) -> int:
     """Open the window and stay until it is closed; the exit code."""
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
-    app.setApplicationName("Sfumato")
-    app.setApplicationVersion(__version__)
-    app.setDesktopFileName(DESKTOP_ID)
-    icon = paths.resources_dir() / "icons" / "sfumato.svg"
-    if icon.exists():
-        app.setWindowIcon(QIcon(str(icon)))
-    app.setStyle("Fusion")
-    load_fonts()
+    prepare(app)
     only = SingleInstance(paths.data_dir())
     if not only.claim():
         return 0
@@ -145,6 +153,18 @@ def run(args: argparse.Namespace) -> int:
     if translator is not None:
         app.removeTranslator(translator)
     return code
+
+
+def prepare(app: QApplication) -> None:
+    """Name, icon, style and fonts: what every window of ours relies on."""
+    app.setApplicationName("Sfumato")
+    app.setApplicationVersion(__version__)
+    app.setDesktopFileName(DESKTOP_ID)
+    app.setWindowIcon(QIcon(str(paths.resources_dir() / "icons" / "sfumato.svg")))
+    app.setStyle("Fusion")
+    # Noise has scripts that no installed font knows; that is worth no line in a terminal.
+    QLoggingCategory.setFilterRules("qt.text.font.db=false")
+    load_fonts()
 
 
 def translate(app: QApplication, store: Store) -> QTranslator | None:

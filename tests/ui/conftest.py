@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QApplication
 from scripted_engine import ScriptedEngine
-from sfumato.application import Parts, build
+from sfumato.application import Parts, build, prepare
 from sfumato.engine.protocol import Event
 from sfumato.store.store import Store
-from sfumato.ui.theme import Theme, load_fonts
+from sfumato.ui.theme import Theme
 
 BuildParts = Callable[..., Parts]
 
@@ -32,8 +32,7 @@ def qapp_args() -> list[str]:
 
 @pytest.fixture(scope="session")
 def fonts(qapp: QApplication) -> None:
-    qapp.setStyle("Fusion")
-    load_fonts()
+    prepare(qapp)
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def printable(piece: str) -> str:
             shown.append(character)
         elif category == "Cf":
             continue
-        elif category in ("Cc", "Cs", "Cn", "Co"):
+        elif category in ("Cc", "Cs", "Cn", "Co") or character == "\ufffd":
             shown.append(CONTROL)
         elif category in ("Zl", "Zp"):
             shown.append("\n")

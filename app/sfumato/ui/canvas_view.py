@@ -26,6 +26,7 @@ FRAME_MS = 33
 REWRAP_MS = 180  # at most five or six new line breaks a second
 CELL_MIN_PX = 40
 CELL_HEIGHT_PX = 28
+GRID_TINT = 0.6  # of the tint under running text: a whole grid of it would be loud
 
 Layout = Literal["flow", "grid"]
 Tint = Literal["ink", "settledness"]
@@ -254,6 +255,7 @@ class CanvasView(QWidget):
         shades = [mix(colors.smoke, colors.ink, step / 16) for step in range(17)]
         for position, cell in enumerate(shape.cells):
             color = self._tint_at(position)
+            color.setAlphaF(color.alphaF() * GRID_TINT)
             if color.alpha() > 2:
                 painter.fillRect(cell, color)
             inner = cell.adjusted(2, 0, -2, 0)
@@ -261,7 +263,7 @@ class CanvasView(QWidget):
                 cell_text(self._pieces[position]), Qt.TextElideMode.ElideRight, int(inner.width())
             )
             # On a tinted cell smoke would be too faint to read.
-            painter.setPen(shades[round(4 + self._shown[position] * 12)])
+            painter.setPen(shades[round(7 + self._shown[position] * 9)])
             painter.drawText(inner, Qt.AlignmentFlag.AlignCenter, text)
             if self._pinned and self._pinned[position]:
                 painter.setPen(Qt.PenStyle.NoPen)

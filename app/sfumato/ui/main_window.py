@@ -15,6 +15,7 @@ from PySide6.QtGui import (
     QResizeEvent,
 )
 from PySide6.QtWidgets import (
+    QApplication,
     QFileDialog,
     QHBoxLayout,
     QMainWindow,
@@ -26,10 +27,11 @@ from PySide6.QtWidgets import (
 
 from sfumato.engine.protocol import Committed, Denoised, Failed, Finished, Prefilled
 from sfumato.errors import KnownError
-from sfumato.paths import state_dir
+from sfumato.paths import built_in_guide, state_dir
 from sfumato.services.chats import Chats
 from sfumato.services.generation import Answer, Generation
 from sfumato.services.model import ModelService
+from sfumato.services.model_library import ModelLibrary
 from sfumato.services.recordings import Recordings
 from sfumato.services.settings import SettingsService
 from sfumato.services.token_counter import TokenCounter
@@ -39,6 +41,7 @@ from sfumato.ui.chat_sidebar import ChatSidebar
 from sfumato.ui.composer import Composer
 from sfumato.ui.conversation_view import ConversationView
 from sfumato.ui.markdown import misleading, safe_target, shown_address
+from sfumato.ui.models_page import ModelsPage
 from sfumato.ui.recording_view import RecordingView
 from sfumato.ui.settings_dialog import SettingsDialog
 from sfumato.ui.settled_view import SettledView
@@ -63,6 +66,7 @@ class MainWindow(QMainWindow):
         model: ModelService,
         recordings: Recordings,
         counter: TokenCounter,
+        library: ModelLibrary,
         folder: Path,
     ) -> None:
         super().__init__()
@@ -73,6 +77,7 @@ class MainWindow(QMainWindow):
         self._model = model
         self._recordings = recordings
         self._counter = counter
+        self._library = library
         self._folder = folder
         self._settings_dialog: SettingsDialog | None = None
         self._shown_chat: int | None = None
@@ -90,6 +95,8 @@ class MainWindow(QMainWindow):
         self._pages = QStackedWidget()
         self._pages.addWidget(self.welcome)
         self._pages.addWidget(self.conversation)
+        self.models_page = ModelsPage(theme, library)
+        self._pages.addWidget(self.models_page)
         self._lay_out()
         self._connect()
         self._add_shortcuts()
@@ -128,7 +135,14 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         chats, generation, model = self._chats, self._generation, self._model
         self.top_bar.sidebar_toggled.connect(self.toggle_sidebar)
+        self.top_bar.model_clicked.connect(self.toggle_models)
         self.welcome.asked.connect(generation.send)
+        self.welcome.models_wanted.connect(self.toggle_models)
+        self.models_page.closed.connect(self.close_models)
+        self.models_page.chosen.connect(self._choose_model)
+        self.models_page.import_wanted.connect(self._import_model)
+        self._library.failed.connect(self._show_error)
+        self._library.arrived.connect(self._offer_model)
         self.composer.submitted.connect(self._send)
         self.composer.stopped.connect(generation.stop)
         self.composer.edited.connect(chats.keep_draft)
@@ -244,7 +258,9 @@ class MainWindow(QMainWindow):
 
     def _show_conversation(self, conversation: Conversation | None, *, to_end: bool) -> None:
         messages = conversation.messages if conversation else ()
-        self._pages.setCurrentWidget(self.conversation if messages else self.welcome)
+        if self._pages.currentWidget() is not self.models_page or to_end:
+            self._foot.show()
+            self._pages.setCurrentWidget(self.conversation if messages else self.welcome)
         self.conversation.show_messages(messages, to_end=to_end)
         title = conversation.chat.title if conversation else ""
         self._show_thinking()
@@ -312,7 +328,7 @@ class MainWindow(QMainWindow):
             live.announce(message.text)
             self.conversation.end_live()
         if not self.isActiveWindow() and self._settings.current.notify_when_done:
-            QGuiApplication.alert(self)  # type: ignore[attr-defined]
+            QApplication.alert(self)
 
     # Messages
 
@@ -481,6 +497,40 @@ class MainWindow(QMainWindow):
         live = self.conversation.live
         if live is not None and self._generation.answer and not live.canvas.isVisible():
             live.show_waiting(self._waiting_sentence())
+
+    def toggle_models(self) -> None:
+        if self._pages.currentWidget() is self.models_page:
+            self.close_models()
+            return
+        guide = built_in_guide()
+        self.models_page.open(
+            None if self._model.is_guide else self._model.path,
+            guide.stat().st_size if guide.exists() else 0,
+        )
+        self._foot.hide()
+        self._pages.setCurrentWidget(self.models_page)
+        self.top_bar.show_title("")
+
+    def close_models(self) -> None:
+        self._foot.show()
+        conversation = self._chats.conversation
+        self._pages.setCurrentWidget(self.conversation if conversation else self.welcome)
+        self.top_bar.show_title(self.top_bar_title())
+        self.composer.focus()
+
+    def _choose_model(self, path: Path | None) -> None:
+        self._model.choose(path)
+        self.models_page.show_in_use(path)
+
+    def _import_model(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, self.tr("Use a file of mine"), "", "*.gguf")
+        if path:
+            self._library.import_file(Path(path))
+
+    def _offer_model(self, path: Path) -> None:
+        """A model has arrived: use it, if nothing better is in use and nothing is being written."""
+        if self._model.is_guide and not self._generation.busy:
+            self._choose_model(path)
 
     # Settings
 

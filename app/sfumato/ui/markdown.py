@@ -26,7 +26,15 @@ MAX_MESSAGE = 256 * 1024  # characters; more is shown as plain text, cut
 MAX_LINE = 10_000  # characters; a longer line is broken
 MAX_TABLE_CELLS = 1000
 # More of these than any real message holds make the parser slow.
-MAX_SIGNS = (("[", 4000), ("*", 16_000), ("_", 16_000), ("\\(", 400), ("\\[", 400), ("$", 4000))
+MAX_SIGNS = (
+    ("|", 8000),
+    ("[", 4000),
+    ("*", 16_000),
+    ("_", 16_000),
+    ("\\(", 400),
+    ("\\[", 400),
+    ("$", 4000),
+)
 SCHEMES = frozenset(("http", "https", "mailto"))
 
 _BARE_URL = re.compile(r"https?://[^\s<>\"'`]+[^\s<>\"'`.,;:!?)\]}]")

@@ -13,6 +13,7 @@ QUESTIONS_SHOWN = 3
 
 class Welcome(QWidget):
     asked = Signal(str)
+    models_wanted = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -33,6 +34,9 @@ class Welcome(QWidget):
             made.setCursor(Qt.CursorShape.PointingHandCursor)
             self._buttons.append(made)
             box.addWidget(made)
+        box.addSpacing(4)
+        self._models = button(self.tr("Get DiffusionGemma…"), "link", self.models_wanted.emit)
+        box.addWidget(self._models, 0, Qt.AlignmentFlag.AlignLeft)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(24, 24, 24, 24)
         outer.addStretch(2)
@@ -42,6 +46,7 @@ class Welcome(QWidget):
         self._restyle()
 
     def show_guide(self) -> None:
+        self._models.show()
         self._title.setText(self.tr("Ask, and watch the answer come into focus."))
         self._note.setText(
             self.tr(
@@ -56,6 +61,7 @@ class Welcome(QWidget):
         )
 
     def show_model(self, name: str, where: str) -> None:
+        self._models.hide()
         self._title.setText(self.tr("Ask, and watch the answer come into focus."))
         self._note.setText(f"{name} · {where}")
         self._ask(

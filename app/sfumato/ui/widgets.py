@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
@@ -46,9 +46,15 @@ class IconButton(QToolButton):
         self._icon = icon
         self._restyle()
 
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.EnabledChange and self._accent:
+            self._restyle()
+
     def _restyle(self) -> None:
         size = self._theme.px(self._size)
-        color = self._theme.colors.on_accent if self._accent else None
+        on_accent = self._accent and self.isEnabled()
+        color = self._theme.colors.on_accent if on_accent else None
         self.setIcon(self._theme.icon(self._icon, color, size))
         self.setIconSize(QSize(size, size))
 

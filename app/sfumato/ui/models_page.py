@@ -1,0 +1,351 @@
+"""Models: what runs on this computer and how well, download, check, choose, remove."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from sfumato.download.downloader import Progress, Stage
+from sfumato.download.library import Found
+from sfumato.download.machine import Machine
+from sfumato.services.model_library import ModelLibrary, ModelRow
+from sfumato.ui.theme import Theme
+from sfumato.ui.widgets import IconButton, button, label
+
+GUIDE_ID = "guide"
+
+
+class _Card(QFrame):
+    """One model: a line of words, a line of what can be done, and progress between them."""
+
+    acted = Signal(str, object)  # what, ModelRow
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("card")
+        self._theme = theme
+        self._row: ModelRow | None = None
+        self._title = label("", "heading")
+        self._title.setFont(theme.interface_font(14, semibold=True))
+        self._size = label("", "secondary")
+        self._size.setFont(theme.figures_font())
+        self._note = label("", wrap=True)
+        self._fit = label("", "secondary", wrap=True)
+        self._error = label("", "danger", wrap=True)
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setRange(0, 1000)
+        self._figures = label("", "secondary", wrap=True)
+        self._figures.setFont(theme.figures_font(12))
+        self._buttons: dict[str, QPushButton] = {}
+        head = QHBoxLayout()
+        head.setSpacing(8)
+        head.addWidget(self._title)
+        head.addWidget(self._size)
+        head.addStretch(1)
+        for what, text, role in (
+            ("download", self.tr("Download"), ""),
+            ("resume", self.tr("Go on"), ""),
+            ("pause", self.tr("Pause"), ""),
+            ("cancel", self.tr("Cancel"), "quiet"),
+            ("discard", self.tr("Discard"), "quiet"),
+            ("import", self.tr("Use this file"), ""),
+            ("check", self.tr("Check"), "quiet"),
+            ("remove", self.tr("Remove"), "quiet"),
+            ("use", self.tr("Use"), ""),
+        ):
+            made = button(text, role, partial(self._act, what))
+            self._buttons[what] = made
+            head.addWidget(made)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(16, 12, 12, 12)
+        box.setSpacing(4)
+        box.addLayout(head)
+        for widget in (self._note, self._fit, self._bar, self._figures, self._error):
+            box.addWidget(widget)
+
+    def _act(self, what: str) -> None:
+        if self._row is not None:
+            self.acted.emit(what, self._row)
+
+    def show_row(self, row: ModelRow, *, in_use: bool, recommended: bool) -> None:
+        self._row = row
+        self._title.setText(row.name)
+        self.setAccessibleName(row.name)
+        size = gigabytes(row.bytes) if row.bytes else self.tr("size unknown")
+        state = ""
+        if in_use:
+            state = self.tr("in use")
+        elif row.state == "here":
+            state = self.tr("checked") if row.checked else self.tr("on this computer")
+        elif row.state == "changed":
+            state = self.tr("changed since it was checked")
+        elif row.state == "missing":
+            state = self.tr("the file is gone")
+        self._size.setText(" · ".join(part for part in (size, state) if part))
+        self._note.setText(row.note)
+        self._note.setVisible(bool(row.note))
+        self._fit.setText(row.fit.sentence if row.fit else "")
+        self._fit.setVisible(row.fit is not None and row.state != "busy")
+        self._error.setText(row.error)
+        self._error.setVisible(bool(row.error))
+        self._show_progress(row)
+        self._show_buttons(row, in_use=in_use, recommended=recommended)
+
+    def _show_progress(self, row: ModelRow) -> None:
+        progress = row.progress
+        busy = row.state == "busy"
+        begun = row.state == "begun"
+        self._bar.setVisible(busy or begun)
+        self._figures.setVisible(busy or begun)
+        if begun and row.bytes:
+            self._bar.setValue(round(1000 * row.received / row.bytes))
+            self._figures.setText(
+                self.tr("%1 of %2 are here; the download goes on where it stopped.")
+                .replace("%1", gigabytes(row.received))
+                .replace("%2", gigabytes(row.bytes))
+            )
+        elif progress is not None and progress.total:
+            self._bar.setValue(round(1000 * progress.bytes / progress.total))
+            self._figures.setText(self._sentence(progress))
+        elif busy:
+            self._bar.setValue(0)
+            self._figures.setText(self.tr("Asking where the file is …"))
+
+    def _sentence(self, progress: Progress) -> str:
+        share = (
+            self.tr("%1 of %2")
+            .replace("%1", gigabytes(progress.bytes))
+            .replace("%2", gigabytes(progress.total))
+        )
+        match progress.stage:
+            case Stage.CHECKING:
+                return self.tr("Checking, %1").replace("%1", share)
+            case Stage.PAUSED:
+                return self.tr("Paused at %1").replace("%1", share)
+            case Stage.WAITING:
+                return progress.note or self.tr("Waiting, %1").replace("%1", share)
+            case Stage.DOWNLOADING:
+                parts = [share]
+                if progress.bytes_per_second:
+                    parts.append(f"{progress.bytes_per_second / 1e6:.1f} MB/s")
+                if progress.eta_seconds is not None:
+                    parts.append(self._left(progress.eta_seconds))
+                return " · ".join(parts)
+        return progress.note or share
+
+    def _left(self, seconds: float) -> str:
+        if seconds < 90:
+            return self.tr("%1 s left").replace("%1", f"{seconds:.0f}")
+        if seconds < 5400:
+            return self.tr("%1 min left").replace("%1", f"{seconds / 60:.0f}")
+        return self.tr("%1 h left").replace("%1", f"{seconds / 3600:.1f}")
+
+    def _show_buttons(self, row: ModelRow, *, in_use: bool, recommended: bool) -> None:
+        progress = row.progress
+        paused = progress is not None and progress.stage in (Stage.PAUSED, Stage.WAITING)
+        transferring = progress is None or progress.stage is not Stage.CHECKING
+        busy = row.state == "busy" and row.id != str(row.path)
+        shown = {
+            "download": row.state == "absent",
+            "resume": row.state == "begun" or (busy and paused),
+            "pause": busy and not paused and transferring,
+            "cancel": busy and transferring,
+            "discard": row.state == "begun",
+            "import": False,
+            "check": row.state in ("here", "changed") and row.id != GUIDE_ID,
+            "remove": row.state in ("here", "changed", "missing") and row.id != GUIDE_ID,
+            "use": row.state == "here" and not in_use,
+        }
+        for what, made in self._buttons.items():
+            made.setVisible(shown[what])
+        main = self._buttons["download" if row.state == "absent" else "resume"]
+        for made in (self._buttons["download"], self._buttons["resume"]):
+            role = "accent" if made is main and recommended else ""
+            if made.property("role") != role:
+                made.setProperty("role", role)
+                made.style().unpolish(made)
+                made.style().polish(made)
+
+    def show_found(self, found: Found) -> None:
+        """A model in the folder of another program."""
+        self._row = ModelRow(str(found.path), found.quant, found.bytes, "", "absent", found.path)
+        self._title.setText(found.quant or found.path.name)
+        self._size.setText(
+            gigabytes(found.bytes)
+            + " · "
+            + self.tr("found in the folder of %1").replace("%1", found.program)
+        )
+        self._note.setText(str(found.path))
+        for widget in (self._fit, self._bar, self._figures, self._error):
+            widget.hide()
+        for what, made in self._buttons.items():
+            made.setVisible(what == "import")
+
+    def button(self, what: str) -> QPushButton:
+        return self._buttons[what]
+
+
+class ModelsPage(QWidget):
+    closed = Signal()
+    chosen = Signal(object)  # Path, or None for the guide
+    import_wanted = Signal()
+
+    def __init__(self, theme: Theme, library: ModelLibrary, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._library = library
+        self._in_use: Path | None = None
+        self._cards: dict[str, _Card] = {}
+        self._guide_bytes = 0
+        column = QWidget()
+        self._box = QVBoxLayout(column)
+        self._box.setContentsMargins(24, 8, 24, 32)
+        self._box.setSpacing(12)
+        head = QHBoxLayout()
+        head.addWidget(label(self.tr("Models"), "title"))
+        head.addStretch(1)
+        head.addWidget(button(self.tr("Use a file of mine…"), "", self.import_wanted.emit))
+        head.addWidget(
+            IconButton(theme, "x", self.tr("Back to the conversation"), self.closed.emit)
+        )
+        self._box.addLayout(head)
+        self._machine = label("", "secondary", wrap=True)
+        self._box.addWidget(self._machine)
+        self._list = QVBoxLayout()
+        self._list.setSpacing(12)
+        self._box.addLayout(self._list)
+        self._foot = label(
+            self.tr(
+                "Downloads go on after a pause, a restart or a lost connection, and are checked "
+                "byte by byte. Nothing else of Sfumato uses the network."
+            ),
+            "secondary",
+            wrap=True,
+        )
+        self._box.addWidget(self._foot)
+        self._box.addStretch(1)
+        self._column = column
+        area = QScrollArea()
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        holder = QWidget()
+        middle = QHBoxLayout(holder)
+        middle.setContentsMargins(0, 0, 0, 0)
+        middle.addStretch(1)
+        middle.addWidget(column, 100)
+        middle.addStretch(1)
+        area.setWidget(holder)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(area)
+        library.changed.connect(self._show)
+        theme.changed.connect(self._restyle)
+        self._restyle()
+
+    def open(self, in_use: Path | None, guide_bytes: int) -> None:
+        """Show the list; `in_use` is the loaded model, None for the guide."""
+        self._in_use = in_use
+        self._guide_bytes = guide_bytes
+        self._show()
+        self._library.refresh()
+
+    def show_in_use(self, in_use: Path | None) -> None:
+        self._in_use = in_use
+        self._show()
+
+    def _restyle(self) -> None:
+        self._column.setMaximumWidth(self._theme.column_px + 48)
+
+    def _show(self) -> None:
+        machine = self._library.machine
+        self._machine.setText(
+            machine_sentence(machine) if machine else self.tr("Looking at this computer …")
+        )
+        guide = ModelRow(
+            id=GUIDE_ID,
+            name=self.tr("Built-in guide"),
+            bytes=self._guide_bytes,
+            note=self.tr("A small demonstration, not DiffusionGemma; always here."),
+            state="here",
+        )
+        recommended = self._library.recommended
+        seen = []
+        for row in [guide, *self._library.rows]:
+            in_use = self._in_use is None if row.id == GUIDE_ID else row.path == self._in_use
+            card = self._card(row.id)
+            card.show_row(
+                row, in_use=in_use and row.state == "here", recommended=row.id == recommended
+            )
+            seen.append(row.id)
+        for found in self._library.found:
+            self._card(str(found.path)).show_found(found)
+            seen.append(str(found.path))
+        for gone in [key for key in self._cards if key not in seen]:
+            self._cards.pop(gone).deleteLater()
+
+    def _card(self, row_id: str) -> _Card:
+        card = self._cards.get(row_id)
+        if card is None:
+            card = _Card(self._theme)
+            card.acted.connect(self._act)
+            self._cards[row_id] = card
+            self._list.addWidget(card)
+        return card
+
+    def card(self, row_id: str) -> _Card | None:
+        return self._cards.get(row_id)
+
+    def _act(self, what: str, row: ModelRow) -> None:
+        library = self._library
+        match what:
+            case "download":
+                library.download(row.id)
+            case "resume":
+                library.resume(row.id)
+            case "pause":
+                library.pause(row.id)
+            case "cancel":
+                library.cancel(row.id, keep_part=True)
+            case "discard":
+                library.cancel(row.id, keep_part=False)
+            case "import" if row.path is not None:
+                library.import_file(row.path)
+            case "check" if row.path is not None:
+                library.verify(row.path)
+            case "remove" if row.path is not None:
+                library.remove(row.path)
+            case "use":
+                self.chosen.emit(row.path)
+
+
+def gigabytes(count: int) -> str:
+    """As disks and downloads are labelled: powers of ten."""
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} GB"
+    return f"{count / 1e6:.0f} MB"
+
+
+def machine_sentence(machine: Machine) -> str:
+    gpu = machine.best_gpu
+    first = (
+        f"{gpu.name}, {gigabytes(gpu.free_bytes)} of {gigabytes(gpu.total_bytes)} free"
+        if gpu
+        else machine.no_gpu
+    )
+    return (
+        f"{first.rstrip('.')} · {gigabytes(machine.ram_free_bytes)} of memory free · "
+        f"{gigabytes(machine.disk_free_bytes)} of disk free"
+    )
