@@ -9,7 +9,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import settings
 from sfumato.store import Store, database, migrations, recordings
+
+# The machine may be busy: no example is too slow.
+settings.register_profile("store", deadline=None)
+settings.load_profile("store")
 
 DAY_MS = 24 * 3600 * 1000
 

@@ -1,6 +1,7 @@
 """A store with known content, and ways to damage its file."""
 
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +57,13 @@ def stored_texts(store: Store) -> dict[int, str]:
     return found
 
 
+def copy_in_use(store: Store, to: Path) -> Path:
+    """The files of an open store, as a crash would leave them."""
+    if store.backup is not None:
+        store.backup.result()
+    return Path(shutil.copytree(store.folder, to))
+
+
 def path_of(folder: Path) -> Path:
     return folder / database.FILE_NAME
 
@@ -71,7 +79,8 @@ def truncate(share: float) -> Callable[[Path], None]:
 def zero_pages(first: int, count: int) -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
         data = bytearray(path_of(folder).read_bytes())
-        data[first * PAGE : (first + count) * PAGE] = bytes(count * PAGE)
+        start, end = first * PAGE, min((first + count) * PAGE, len(data))
+        data[start:end] = bytes(end - start)
         path_of(folder).write_bytes(data)
 
     return damage

@@ -3,7 +3,6 @@
 The other files of this folder look at each more closely.
 """
 
-import shutil
 import sqlite3
 
 import pytest
@@ -13,32 +12,23 @@ from sfumato.store.database import NotStoredError, StoreReadOnlyError
 from . import damage
 
 
-def as_a_power_cut_leaves_it(folder, tmp_path):
-    """A copy of the files while they are in use."""
-    copy = tmp_path / "copy"
-    shutil.copytree(folder, copy)
-    return copy
-
-
-def test_1_a_sent_prompt_and_a_draft_are_on_disk_when_the_call_returns(store, folder, tmp_path):
+def test_1_a_sent_prompt_and_a_draft_are_on_disk_when_the_call_returns(store, tmp_path):
     chat = store.write(chats.create_chat)
     store.write(messages.add_prompt, chat.id, "Why is the sky blue?")
     store.submit(chats.save_draft, chat.id, "And at du").result()
-    with Store.open(as_a_power_cut_leaves_it(folder, tmp_path)) as left:
+    with Store.open(damage.copy_in_use(store, tmp_path / "copy")) as left:
         (prompt,) = left.read(messages.load_conversation, chat.id).messages
         assert prompt.text == "Why is the sky blue?"
         assert left.read(chats.load_draft, chat.id) == "And at du"
 
 
-def test_2_a_committed_block_is_on_disk_and_only_the_unfinished_one_is_lost(
-    store, folder, tmp_path
-):
+def test_2_a_committed_block_is_on_disk_and_only_the_unfinished_one_is_lost(store, tmp_path):
     chat = store.write(chats.create_chat)
     prompt = store.write(messages.add_prompt, chat.id, "Why?")
     answer = store.write(messages.begin_answer, prompt.id)
     store.write(messages.append_block, answer.id, 0, "Because ")
     store.write(messages.append_block, answer.id, 1, "of ")
-    with Store.open(as_a_power_cut_leaves_it(folder, tmp_path)) as left:
+    with Store.open(damage.copy_in_use(store, tmp_path / "copy")) as left:
         cut_off = left.read(messages.get_message, answer.id)
         assert (cut_off.text, cut_off.state) == ("Because of ", "interrupted")
 

@@ -334,4 +334,4 @@ class Tree(RuleBasedStateMachine):
 
 
 TestTree = Tree.TestCase
-TestTree.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+TestTree.settings = settings(max_examples=40, stateful_step_count=20)

@@ -103,13 +103,16 @@ def test_what_came_after_the_backup_is_salvaged_too(folder):
 def test_what_is_only_in_the_log_is_salvaged_too(filled, tmp_path):
     folder, texts = filled
     with Store.open(folder) as store:
+        assert store.backup is not None
+        store.backup.result()
         texts |= damage.fill(store, count=5, seed=3)
-        shutil.copytree(folder, tmp_path / "copy")  # as a crash would leave it
+        damage.copy_in_use(store, tmp_path / "copy")
     folder = tmp_path / "copy"
-    assert (folder / "chats.db-wal").stat().st_size > 0
-    DAMAGES["no schema"](folder)
+    log = (folder / "chats.db-wal").read_bytes()
+    damage.zero_pages(0, 10_000)(folder)
     with Store.open(folder) as store:
         assert damage.stored_texts(store) == texts
+        assert (Path(only_report(store).moved_to) / "chats.db-wal").read_bytes() == log
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -179,7 +182,7 @@ def test_a_database_without_its_log_opens(filled, tmp_path):
     folder, texts = filled
     with Store.open(folder) as store:
         damage.fill(store, count=5, seed=3)
-        shutil.copytree(folder, tmp_path / "copy")
+        damage.copy_in_use(store, tmp_path / "copy")
     (tmp_path / "copy" / "chats.db-wal").unlink()
     with Store.open(tmp_path / "copy") as store:
         assert damage.stored_texts(store) == texts
@@ -192,7 +195,7 @@ def test_a_log_that_was_cut_costs_no_more_than_its_end(filled, tmp_path, share):
         chat = store.write(chats.create_chat)
         for n in range(20):
             store.write(messages.add_prompt, chat.id, f"{n}")
-        shutil.copytree(folder, tmp_path / "copy")
+        damage.copy_in_use(store, tmp_path / "copy")
     log = tmp_path / "copy" / "chats.db-wal"
     log.write_bytes(log.read_bytes()[: int(log.stat().st_size * share)])
     with Store.open(tmp_path / "copy") as store:
@@ -200,6 +203,42 @@ def test_a_log_that_was_cut_costs_no_more_than_its_end(filled, tmp_path, share):
         assert texts.items() <= found.items()
         later = [text for message_id, text in sorted(found.items()) if message_id not in texts]
         assert later == [f"{n}" for n in range(len(later))]
+
+
+def test_of_a_text_that_differs_from_its_backup_the_backup_is_believed(filled):
+    folder, texts = filled
+    back_up(folder)
+    path = damage.path_of(folder)
+    path.write_bytes(path.read_bytes().replace(b"Prompt 3 ", b"Prampt 3 "))
+    DAMAGES["no schema"](folder)
+    with Store.open(folder) as store:
+        assert damage.stored_texts(store) == texts
+
+
+def test_an_index_that_hides_messages_is_noticed(filled):
+    folder, texts = filled
+    db = sqlite3.connect(damage.path_of(folder))
+    db.execute("DROP INDEX messages_by_chat")
+    db.execute("CREATE INDEX messages_by_chat ON messages (chat_id) WHERE id = 1")
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute("UPDATE sqlite_schema SET sql = replace(sql, ' WHERE id = 1', '') WHERE rootpage")
+    db.commit()
+    db.close()
+    with Store.open(folder) as store:
+        assert damage.stored_texts(store) == texts
+        assert "messages_by_chat" in only_report(store).problem
+
+
+def test_damage_that_a_read_meets_is_said_and_repaired_by_the_next_start(filled):
+    folder, texts = filled
+    back_up(folder)
+    with Store.open(folder) as store:
+        damage.zero_pages(1, 10_000)(folder)
+        with pytest.raises(database.StoreDamagedError, match="restart Sfumato"):
+            store.read(messages.load_conversation, 1)
+    with Store.open(folder) as store:
+        assert damage.stored_texts(store) == texts
+        assert only_report(store).backup
 
 
 def test_damage_met_while_running_is_repaired_by_the_next_start(filled):

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sfumato.store import chats, messages, search
 
@@ -89,6 +89,7 @@ DB = memory_database()
 messages.add_prompt(DB, chats.create_chat(DB, "*").id, 'a"b*c% NEAR(x) 日本')
 
 
+@example("\0㐀")
 @given(st.text() | st.text(alphabet='ab"*%_\\()- 日NEARANDOT\0\ufdd0'))
 def test_any_text_is_a_valid_query(query):
     for hit in search.search(DB, query):

@@ -81,6 +81,15 @@ def test_closing_leaves_one_file_without_a_log(folder):
     assert not (folder / "chats.db-wal").exists()
 
 
+def test_what_was_purged_is_in_no_byte_of_the_file(folder):
+    with Store.open(folder) as store:
+        chat = store.write(chats.create_chat, "secret title")
+        store.write(messages.add_prompt, chat.id, "secret prompt")
+        store.write(chats.delete_chat, chat.id)
+        store.write(chats.purge_chat, chat.id)
+    assert b"secret" not in (folder / "chats.db").read_bytes()
+
+
 def test_a_second_store_on_the_folder_is_refused(store, folder):
     with pytest.raises(StoreInUseError, match="go to its window"):
         Store.open(folder)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from sfumato.errors import StoreError
+from sfumato.store import recordings, search
 from sfumato.store.database import now_ms, storable, time_or_zero
 from sfumato.store.types import Chat, SamplerValues
 
@@ -151,6 +152,8 @@ def purge_deleted(db: sqlite3.Connection) -> int:
     ).rowcount
     removed += db.execute("DELETE FROM chats WHERE deleted_ms < ?", (limit,)).rowcount
     db.execute("DELETE FROM drafts WHERE chat_id <> 0 AND chat_id NOT IN (SELECT id FROM chats)")
+    if removed:
+        search.forget_removed(db)
     return removed
 
 
@@ -160,6 +163,8 @@ def purge_chat(db: sqlite3.Connection, chat_id: int) -> None:
         raise StoreError("Only a deleted chat can be removed for good; delete it first.")
     db.execute("DELETE FROM chats WHERE id = ?", (chat_id,))
     db.execute("DELETE FROM drafts WHERE chat_id = ?", (chat_id,))
+    search.forget_removed(db)
+    recordings.remove_orphans(db)
 
 
 def save_draft(db: sqlite3.Connection, chat_id: int, text: str) -> None:

@@ -18,11 +18,12 @@ _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u
 
 def search(db: sqlite3.Connection, query: str, *, limit: int = 50) -> list[SearchHit]:
     """Titles first, then messages, newest first; nothing deleted. Any text is a valid query."""
-    words = _WORD.findall(query.replace("\0", " "))
+    query = query.replace("\0", " ").strip()
+    words = _WORD.findall(query)
     if not words:
         return []
     if _UNSPACED.search(query):
-        return _search_inside(db, query.strip(), limit)
+        return _search_inside(db, query, limit)
     match = " ".join(f'"{word}"*' for word in words)
     hits = [
         _hit(chat_id, None, "", title, marked, created_ms)
@@ -58,6 +59,12 @@ def rebuild(db: sqlite3.Connection) -> None:
         db.execute(f"INSERT INTO {index} ({index}) VALUES ('rebuild')")
 
 
+def forget_removed(db: sqlite3.Connection) -> None:
+    """Take the words of removed rows out of the indexes, which only marks them at first."""
+    for index in ("title_index", "text_index"):
+        db.execute(f"INSERT INTO {index} ({index}) VALUES ('optimize')")
+
+
 def _search_inside(db: sqlite3.Connection, query: str, limit: int) -> list[SearchHit]:
     pattern = "%" + re.sub(r"([\\%_])", r"\\\1", query) + "%"
     rows = db.execute(
@@ -71,19 +78,21 @@ def _search_inside(db: sqlite3.Connection, query: str, limit: int) -> list[Searc
         "   ORDER BY messages.id DESC) LIMIT ?2",
         (pattern, limit),
     )
+    inside = re.compile(re.escape(query), re.IGNORECASE)
     hits = []
     for chat_id, message_id, role, title, text, created_ms in rows:
-        start = text.casefold().find(query.casefold())
+        match = inside.search(text)
+        start, end = match.span() if match else (0, 0)
         first = max(0, start - SNIPPET_CHARACTERS // 2)
-        last = start + len(query) + SNIPPET_CHARACTERS // 2
-        marked = (
-            ("…" if first else "")
-            + text[first:start]
-            + _OPEN
-            + text[start : start + len(query)]
-            + _CLOSE
-            + text[start + len(query) : last]
-            + ("…" if last < len(text) else "")
+        last = end + SNIPPET_CHARACTERS // 2
+        marked = "".join(
+            (
+                "…" if first else "",
+                text[first:start],
+                f"{_OPEN}{text[start:end]}{_CLOSE}" if match else "",
+                text[end:last],
+                "…" if last < len(text) else "",
+            )
         )
         hits.append(_hit(chat_id, message_id, role, title, marked, created_ms))
     return hits
