@@ -27,6 +27,7 @@ from sfumato.services.settings import SettingsService
 from sfumato.services.single_instance import SingleInstance
 from sfumato.services.store_calls import StoreCalls
 from sfumato.services.token_counter import TokenCounter
+from sfumato.store import settings as stored_settings
 from sfumato.store.settings import Settings
 from sfumato.store.store import Store
 from sfumato.ui.main_window import MainWindow
@@ -134,7 +135,7 @@ def run(args: argparse.Namespace) -> int:
     except StoreError as error:
         QMessageBox.critical(None, "Sfumato", str(error))
         return 1
-    translator = translate(app, store)
+    translators = translate(app, store.read(stored_settings.load).language)
     model_path = getattr(args, "model", None)
     parts = build(
         store,
@@ -150,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
     code = app.exec()
     parts.close()
     only.release()
-    if translator is not None:
+    for translator in translators:
         app.removeTranslator(translator)
     return code
 
@@ -167,26 +168,26 @@ def prepare(app: QApplication) -> None:
     load_fonts()
 
 
-def translate(app: QApplication, store: Store) -> QTranslator | None:
-    """Install the language that is chosen in the settings, or the system's; English needs none."""
-    from sfumato.store import settings
+def translate(app: QApplication, language: str) -> list[QTranslator]:
+    """Install English plurals and, over them, the language ("" is the system's) where we have it.
 
-    language = store.read(settings.load).language or QLocale.system().name()
-    QLocale.setDefault(QLocale(language))
-    folder = paths.resources_dir() / "translations"
-    translator = QTranslator(app)
-    if not translator.load(QLocale(language), "sfumato", "_", str(folder)):
-        return None
-    app.installTranslator(translator)
-    of_qt = QTranslator(app)
-    if of_qt.load(
-        QLocale(language),
-        "qtbase",
-        "_",
-        QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath),
+    Whoever calls this keeps the translators as long as the windows live.
+    """
+    locale = QLocale(language) if language else QLocale.system()
+    QLocale.setDefault(locale)
+    folder = str(paths.resources_dir() / "translations")
+    of_qt = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
+    installed = []
+    for where, name, spoken in (
+        (folder, "sfumato", QLocale("en")),
+        (of_qt, "qtbase", locale),
+        (folder, "sfumato", locale),
     ):
-        app.installTranslator(of_qt)
-    return translator
+        translator = QTranslator(app)
+        if translator.load(spoken, name, "_", where):
+            app.installTranslator(translator)
+            installed.append(translator)
+    return installed
 
 
 def _quit_on_interrupt(app: QApplication) -> None:

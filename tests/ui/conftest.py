@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QApplication
 from scripted_engine import ScriptedEngine
-from sfumato.application import Parts, build, prepare
+from sfumato.application import Parts, build, prepare, translate
 from sfumato.engine.protocol import Event
 from sfumato.store.store import Store
 from sfumato.ui.theme import Theme
@@ -33,6 +33,7 @@ def qapp_args() -> list[str]:
 @pytest.fixture(scope="session")
 def fonts(qapp: QApplication) -> None:
     prepare(qapp)
+    translate(qapp, "en")
 
 
 @pytest.fixture

@@ -9,6 +9,12 @@ from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import button, label
 
 QUESTIONS_SHOWN = 3
+# Not translated: the guide understands English only.
+GUIDE_QUESTIONS = (
+    "What is Sfumato?",
+    "How does text diffusion work?",
+    "What do I need to run DiffusionGemma?",
+)
 
 
 class Welcome(QWidget):
@@ -54,11 +60,7 @@ class Welcome(QWidget):
                 "It knows Sfumato and text diffusion, and little else."
             )
         )
-        self._ask(
-            self.tr("What is Sfumato?"),
-            self.tr("How does text diffusion work?"),
-            self.tr("What do I need to run DiffusionGemma?"),
-        )
+        self._ask(*GUIDE_QUESTIONS)
 
     def show_model(self, name: str, where: str) -> None:
         self._models.hide()

@@ -1,0 +1,1254 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1" language="de_DE">
+ <context>
+  <name>ActionRow</name>
+  <message>
+   <source>Previous version</source>
+   <translation>Vorige Fassung</translation>
+  </message>
+  <message>
+   <source>Next version</source>
+   <translation>Nächste Fassung</translation>
+  </message>
+ </context>
+ <context>
+  <name>AnswersPage</name>
+  <message>
+   <source>Answers</source>
+   <translation>Antworten</translation>
+  </message>
+  <message>
+   <source>For new chats and for the one that is open.</source>
+   <translation>Für neue Gespräche und das geöffnete.</translation>
+  </message>
+  <message>
+   <source>Save as preset…</source>
+   <translation>Als Vorlage sichern …</translation>
+  </message>
+  <message>
+   <source>Delete</source>
+   <translation>Löschen</translation>
+  </message>
+  <message>
+   <source>Preset</source>
+   <translation>Vorlage</translation>
+  </message>
+  <message>
+   <source>A system prompt and a sampler under one name.</source>
+   <translation>Systemvorgabe und Sampler unter einem Namen.</translation>
+  </message>
+  <message>
+   <source>System prompt</source>
+   <translation>Systemvorgabe</translation>
+  </message>
+  <message>
+   <source>System prompt: who should answer, and how? Empty for none.</source>
+   <translation>Systemvorgabe: Wer soll antworten, und wie? Leer für keine.</translation>
+  </message>
+  <message>
+   <source>Think before answering</source>
+   <translation>Vor der Antwort nachdenken</translation>
+  </message>
+  <message>
+   <source>The model writes its thoughts first; they can be opened above the answer.</source>
+   <translation>Das Modell schreibt erst seine Gedanken; sie lassen sich über der Antwort aufklappen.</translation>
+  </message>
+  <message>
+   <source>How a block is refined</source>
+   <translation>Wie ein Block verfeinert wird</translation>
+  </message>
+  <message>
+   <source>Steps at most</source>
+   <translation>Höchstens so viele Schritte</translation>
+  </message>
+  <message>
+   <source>Fewer are faster; a block that runs out of steps is marked.</source>
+   <translation>Weniger sind schneller; ein Block, dem die Schritte ausgehen, wird gekennzeichnet.</translation>
+  </message>
+  <message>
+   <source>Temperature at the first step</source>
+   <translation>Temperatur beim ersten Schritt</translation>
+  </message>
+  <message>
+   <source>Higher begins with more variety.</source>
+   <translation>Höher beginnt vielfältiger.</translation>
+  </message>
+  <message>
+   <source>Temperature at the last step</source>
+   <translation>Temperatur beim letzten Schritt</translation>
+  </message>
+  <message>
+   <source>Lower ends more decidedly; never above that of the first step.</source>
+   <translation>Niedriger endet entschiedener; nie über der des ersten Schritts.</translation>
+  </message>
+  <message>
+   <source>Boldness</source>
+   <translation>Kühnheit</translation>
+  </message>
+  <message>
+   <source>How much doubt one step may accept. Higher is faster and rougher.</source>
+   <translation>Wie viel Zweifel ein Schritt annehmen darf. Höher ist schneller und gröber.</translation>
+  </message>
+  <message>
+   <source>Steady for</source>
+   <translation>Unverändert seit</translation>
+  </message>
+  <message>
+   <source>Steps without a change before a block may count as settled.</source>
+   <translation>So viele Schritte ohne Änderung, bis ein Block als geklärt gelten darf.</translation>
+  </message>
+  <message>
+   <source>Sure enough</source>
+   <translation>Sicher genug</translation>
+  </message>
+  <message>
+   <source>Doubt that may be left on average when a block settles.</source>
+   <translation>Zweifel, der im Mittel bleiben darf, wenn sich ein Block klärt.</translation>
+  </message>
+  <message>
+   <source>a new one each time</source>
+   <translation>jedes Mal ein neuer</translation>
+  </message>
+  <message>
+   <source>Reset</source>
+   <translation>Zurücksetzen</translation>
+  </message>
+  <message>
+   <source>Seed</source>
+   <translation>Startwert</translation>
+  </message>
+  <message>
+   <source>The same seed gives the same answer on the same device.</source>
+   <translation>Derselbe Startwert gibt auf demselben Gerät dieselbe Antwort.</translation>
+  </message>
+  <message>
+   <source>Reset: %1</source>
+   <translation>Zurücksetzen: %1</translation>
+  </message>
+  <message>
+   <source>None</source>
+   <translation>Keine</translation>
+  </message>
+  <message>
+   <source>Save as preset</source>
+   <translation>Als Vorlage sichern</translation>
+  </message>
+  <message>
+   <source>Name</source>
+   <translation>Name</translation>
+  </message>
+ </context>
+ <context>
+  <name>AppearancePage</name>
+  <message>
+   <source>Appearance</source>
+   <translation>Aussehen</translation>
+  </message>
+  <message>
+   <source>As the system</source>
+   <translation>Wie das System</translation>
+  </message>
+  <message>
+   <source>On</source>
+   <translation>Ein</translation>
+  </message>
+  <message>
+   <source>Off</source>
+   <translation>Aus</translation>
+  </message>
+  <message>
+   <source>Theme</source>
+   <translation>Farben</translation>
+  </message>
+  <message>
+   <source>Light</source>
+   <translation>Hell</translation>
+  </message>
+  <message>
+   <source>Dark</source>
+   <translation>Dunkel</translation>
+  </message>
+  <message>
+   <source>Text size of messages</source>
+   <translation>Textgröße der Nachrichten</translation>
+  </message>
+  <message>
+   <source>Ctrl + and Ctrl − make the whole window larger or smaller.</source>
+   <translation>Strg + und Strg − machen das ganze Fenster größer oder kleiner.</translation>
+  </message>
+  <message>
+   <source>Small</source>
+   <translation>Klein</translation>
+  </message>
+  <message>
+   <source>Normal</source>
+   <translation>Normal</translation>
+  </message>
+  <message>
+   <source>Large</source>
+   <translation>Groß</translation>
+  </message>
+  <message>
+   <source>Very large</source>
+   <translation>Sehr groß</translation>
+  </message>
+  <message>
+   <source>Fonts</source>
+   <translation>Schriften</translation>
+  </message>
+  <message>
+   <source>Inter and JetBrains Mono</source>
+   <translation>Inter und JetBrains Mono</translation>
+  </message>
+  <message>
+   <source>The system's fonts</source>
+   <translation>Die Schriften des Systems</translation>
+  </message>
+  <message>
+   <source>High contrast</source>
+   <translation>Hoher Kontrast</translation>
+  </message>
+  <message>
+   <source>Stronger lines and text, and smoke that can still be read.</source>
+   <translation>Kräftigere Linien und Schrift, und Rauch, der lesbar bleibt.</translation>
+  </message>
+  <message>
+   <source>Reduced motion</source>
+   <translation>Weniger Bewegung</translation>
+  </message>
+  <message>
+   <source>No easing, no fading; recordings do not play by themselves.</source>
+   <translation>Kein Überblenden; Aufzeichnungen laufen nicht von selbst.</translation>
+  </message>
+  <message>
+   <source>Language</source>
+   <translation>Sprache</translation>
+  </message>
+  <message>
+   <source>Holds from the next start.</source>
+   <translation>Gilt ab dem nächsten Start.</translation>
+  </message>
+ </context>
+ <context>
+  <name>Banner</name>
+  <message>
+   <source>Details</source>
+   <translation>Einzelheiten</translation>
+  </message>
+  <message>
+   <source>Copy details</source>
+   <translation>Einzelheiten kopieren</translation>
+  </message>
+  <message>
+   <source>Close</source>
+   <translation>Schließen</translation>
+  </message>
+ </context>
+ <context>
+  <name>BehaviourPage</name>
+  <message>
+   <source>Window</source>
+   <translation>Fenster</translation>
+  </message>
+  <message>
+   <source>Enter</source>
+   <translation>Eingabe</translation>
+  </message>
+  <message>
+   <source>Ctrl+Enter</source>
+   <translation>Strg+Eingabe</translation>
+  </message>
+  <message>
+   <source>Send with</source>
+   <translation>Senden mit</translation>
+  </message>
+  <message>
+   <source>Shift+Enter always makes a new line.</source>
+   <translation>Umschalt+Eingabe macht immer eine neue Zeile.</translation>
+  </message>
+  <message>
+   <source>Flowing text</source>
+   <translation>Fließtext</translation>
+  </message>
+  <message>
+   <source>A grid</source>
+   <translation>Raster</translation>
+  </message>
+  <message>
+   <source>Show the canvas as</source>
+   <translation>Die Leinwand zeigen als</translation>
+  </message>
+  <message>
+   <source>The draft</source>
+   <translation>Den Entwurf</translation>
+  </message>
+  <message>
+   <source>The noise</source>
+   <translation>Das Rauschen</translation>
+  </message>
+  <message>
+   <source>What the canvas shows</source>
+   <translation>Was die Leinwand zeigt</translation>
+  </message>
+  <message>
+   <source>The draft is the model's best guess; the noise is what it really holds.</source>
+   <translation>Der Entwurf ist die beste Vermutung des Modells; das Rauschen ist, was es wirklich hält.</translation>
+  </message>
+  <message>
+   <source>Tell me when an answer ends in the background</source>
+   <translation>Melden, wenn eine Antwort im Hintergrund fertig wird</translation>
+  </message>
+  <message>
+   <source>Engine</source>
+   <translation>Rechenwerk</translation>
+  </message>
+  <message>
+   <source>Choose for me</source>
+   <translation>Selbst wählen lassen</translation>
+  </message>
+  <message>
+   <source>Compute on</source>
+   <translation>Rechnen auf</translation>
+  </message>
+  <message>
+   <source>Context</source>
+   <translation>Kontext</translation>
+  </message>
+  <message>
+   <source>Tokens of a conversation that the model can hold; more need more memory.</source>
+   <translation>So viele Token eines Gesprächs hält das Modell; mehr brauchen mehr Speicher.</translation>
+  </message>
+  <message>
+   <source>Load the model again</source>
+   <translation>Modell neu laden</translation>
+  </message>
+  <message>
+   <source>Device and context hold from the next load.</source>
+   <translation>Gerät und Kontext gelten ab dem nächsten Laden.</translation>
+  </message>
+ </context>
+ <context>
+  <name>BlockStack</name>
+  <message>
+   <source>Text of the message</source>
+   <translation>Text der Nachricht</translation>
+  </message>
+ </context>
+ <context>
+  <name>ChatListModel</name>
+  <message>
+   <source>Pinned</source>
+   <translation>Angeheftet</translation>
+  </message>
+  <message>
+   <source>New chat</source>
+   <translation>Neues Gespräch</translation>
+  </message>
+  <message numerus="yes">
+   <source>%n result(s)</source>
+   <translation>
+    <numerusform>%n Treffer</numerusform>
+    <numerusform>%n Treffer</numerusform>
+   </translation>
+  </message>
+  <message>
+   <source>Nothing found</source>
+   <translation>Nichts gefunden</translation>
+  </message>
+  <message>
+   <source>Today</source>
+   <translation>Heute</translation>
+  </message>
+  <message>
+   <source>Yesterday</source>
+   <translation>Gestern</translation>
+  </message>
+  <message>
+   <source>Previous 7 days</source>
+   <translation>Letzte 7 Tage</translation>
+  </message>
+ </context>
+ <context>
+  <name>ChatSidebar</name>
+  <message>
+   <source>Search</source>
+   <translation>Suchen</translation>
+  </message>
+  <message>
+   <source>Search in all chats</source>
+   <translation>In allen Gesprächen suchen</translation>
+  </message>
+  <message>
+   <source>New chat</source>
+   <translation>Neues Gespräch</translation>
+  </message>
+  <message>
+   <source>Chats</source>
+   <translation>Gespräche</translation>
+  </message>
+  <message>
+   <source>More</source>
+   <translation>Mehr</translation>
+  </message>
+  <message>
+   <source>Settings</source>
+   <translation>Einstellungen</translation>
+  </message>
+  <message>
+   <source>%1 (copy)</source>
+   <translation>%1 (Kopie)</translation>
+  </message>
+  <message>
+   <source>Rename</source>
+   <translation>Umbenennen</translation>
+  </message>
+  <message>
+   <source>Unpin</source>
+   <translation>Lösen</translation>
+  </message>
+  <message>
+   <source>Pin</source>
+   <translation>Anheften</translation>
+  </message>
+  <message>
+   <source>Duplicate</source>
+   <translation>Verdoppeln</translation>
+  </message>
+  <message>
+   <source>Export…</source>
+   <translation>Exportieren …</translation>
+  </message>
+  <message>
+   <source>Delete</source>
+   <translation>Löschen</translation>
+  </message>
+  <message>
+   <source>Import chats…</source>
+   <translation>Gespräche importieren …</translation>
+  </message>
+  <message>
+   <source>Export all chats…</source>
+   <translation>Alle Gespräche exportieren …</translation>
+  </message>
+ </context>
+ <context>
+  <name>CodeBlock</name>
+  <message>
+   <source>code</source>
+   <translation>Code</translation>
+  </message>
+  <message numerus="yes">
+   <source>%n invisible character(s) removed</source>
+   <translation>
+    <numerusform>%n unsichtbares Zeichen entfernt</numerusform>
+    <numerusform>%n unsichtbare Zeichen entfernt</numerusform>
+   </translation>
+  </message>
+  <message>
+   <source>Copy</source>
+   <translation>Kopieren</translation>
+  </message>
+  <message>
+   <source>Copy code</source>
+   <translation>Code kopieren</translation>
+  </message>
+  <message>
+   <source>Code, %1</source>
+   <translation>Code, %1</translation>
+  </message>
+  <message>
+   <source>Copied</source>
+   <translation>Kopiert</translation>
+  </message>
+ </context>
+ <context>
+  <name>Composer</name>
+  <message>
+   <source>Your message</source>
+   <translation>Deine Nachricht</translation>
+  </message>
+  <message>
+   <source>Think before answering</source>
+   <translation>Vor der Antwort nachdenken</translation>
+  </message>
+  <message>
+   <source>Send</source>
+   <translation>Senden</translation>
+  </message>
+  <message>
+   <source>Stop</source>
+   <translation>Anhalten</translation>
+  </message>
+ </context>
+ <context>
+  <name>ConversationView</name>
+  <message>
+   <source>Conversation</source>
+   <translation>Gespräch</translation>
+  </message>
+ </context>
+ <context>
+  <name>LiveAnswer</name>
+  <message>
+   <source>Answer, being written</source>
+   <translation>Antwort, wird geschrieben</translation>
+  </message>
+  <message>
+   <source>The block being written</source>
+   <translation>Der Block, der geschrieben wird</translation>
+  </message>
+  <message>
+   <source>Writing, block %1</source>
+   <translation>Schreibt, Block %1</translation>
+  </message>
+  <message>
+   <source>Block %1 done</source>
+   <translation>Block %1 fertig</translation>
+  </message>
+ </context>
+ <context>
+  <name>MainWindow</name>
+  <message>
+   <source>Saved as %1</source>
+   <translation>Gesichert als %1</translation>
+  </message>
+  <message>
+   <source>Starting the engine …</source>
+   <translation>Das Rechenwerk startet …</translation>
+  </message>
+  <message>
+   <source>Loading the model, %1 % …</source>
+   <translation>Das Modell wird geladen, %1 % …</translation>
+  </message>
+  <message>
+   <source>Reading the conversation …</source>
+   <translation>Das Gespräch wird gelesen …</translation>
+  </message>
+  <message numerus="yes">
+   <source>%n token(s) read</source>
+   <translation>
+    <numerusform>%n Token gelesen</numerusform>
+    <numerusform>%n Token gelesen</numerusform>
+   </translation>
+  </message>
+  <message>
+   <source>%1 left in the context</source>
+   <translation>%1 im Kontext frei</translation>
+  </message>
+  <message>
+   <source>Open this link?</source>
+   <translation>Diesen Link öffnen?</translation>
+  </message>
+  <message>
+   <source>The link says “%1” but opens:</source>
+   <translation>Der Link sagt „%1“, öffnet aber:</translation>
+  </message>
+  <message>
+   <source>Open</source>
+   <translation>Öffnen</translation>
+  </message>
+  <message>
+   <source>Cancel</source>
+   <translation>Abbrechen</translation>
+  </message>
+  <message>
+   <source>Start again</source>
+   <translation>Neu starten</translation>
+  </message>
+  <message>
+   <source>Use the built-in guide</source>
+   <translation>Den eingebauten Begleiter nehmen</translation>
+  </message>
+  <message>
+   <source>Leave out the oldest messages</source>
+   <translation>Älteste Nachrichten weglassen</translation>
+  </message>
+  <message>
+   <source>New chat</source>
+   <translation>Neues Gespräch</translation>
+  </message>
+  <message>
+   <source>“%1” deleted</source>
+   <translation>„%1“ gelöscht</translation>
+  </message>
+  <message>
+   <source>Undo</source>
+   <translation>Rückgängig</translation>
+  </message>
+  <message>
+   <source>Message deleted</source>
+   <translation>Nachricht gelöscht</translation>
+  </message>
+  <message>
+   <source>Export</source>
+   <translation>Exportieren</translation>
+  </message>
+  <message>
+   <source>Import</source>
+   <translation>Importieren</translation>
+  </message>
+  <message numerus="yes">
+   <source>%n chat(s) imported</source>
+   <translation>
+    <numerusform>%n Gespräch importiert</numerusform>
+    <numerusform>%n Gespräche importiert</numerusform>
+   </translation>
+  </message>
+  <message>
+   <source>Built-in guide</source>
+   <translation>Eingebauter Begleiter</translation>
+  </message>
+  <message>
+   <source>not started</source>
+   <translation>nicht gestartet</translation>
+  </message>
+  <message>
+   <source>starting</source>
+   <translation>startet</translation>
+  </message>
+  <message>
+   <source>loading %1 %</source>
+   <translation>lädt, %1 %</translation>
+  </message>
+  <message>
+   <source>not running</source>
+   <translation>läuft nicht</translation>
+  </message>
+  <message>
+   <source>Ask the built-in guide</source>
+   <translation>Frag den eingebauten Begleiter (englisch)</translation>
+  </message>
+  <message>
+   <source>Ask anything</source>
+   <translation>Frag etwas</translation>
+  </message>
+  <message>
+   <source>Use a file of mine</source>
+   <translation>Eigene Datei nehmen</translation>
+  </message>
+  <message>
+   <source>%1 of %2 tokens</source>
+   <translation>%1 von %2 Token</translation>
+  </message>
+ </context>
+ <context>
+  <name>MessageWidget</name>
+  <message>
+   <source>You</source>
+   <translation>Du</translation>
+  </message>
+  <message>
+   <source>Answer</source>
+   <translation>Antwort</translation>
+  </message>
+  <message>
+   <source>Your message</source>
+   <translation>Deine Nachricht</translation>
+  </message>
+  <message>
+   <source>Thinking</source>
+   <translation>Gedanken</translation>
+  </message>
+  <message>
+   <source>Shown as it is stored: “%1”</source>
+   <translation>Gezeigt wie gespeichert: „%1“</translation>
+  </message>
+  <message>
+   <source>The answer failed.</source>
+   <translation>Die Antwort ist gescheitert.</translation>
+  </message>
+  <message>
+   <source>Sfumato was closed while this was being written.</source>
+   <translation>Sfumato wurde geschlossen, während dies geschrieben wurde.</translation>
+  </message>
+  <message>
+   <source>Stopped</source>
+   <translation>Angehalten</translation>
+  </message>
+  <message>
+   <source>The longest answer allowed ends here.</source>
+   <translation>Hier endet die längste erlaubte Antwort.</translation>
+  </message>
+  <message>
+   <source>The context is full; the answer ends here.</source>
+   <translation>Der Kontext ist voll; hier endet die Antwort.</translation>
+  </message>
+  <message>
+   <source>Did not settle: a block ran out of steps before it was stable.</source>
+   <translation>Nicht geklärt: einem Block gingen die Schritte aus, bevor er stabil war.</translation>
+  </message>
+  <message>
+   <source>Edited by you</source>
+   <translation>Von dir geändert</translation>
+  </message>
+  <message>
+   <source>Copy message</source>
+   <translation>Nachricht kopieren</translation>
+  </message>
+  <message>
+   <source>Edit and send again</source>
+   <translation>Ändern und neu senden</translation>
+  </message>
+  <message>
+   <source>Try again</source>
+   <translation>Noch einmal</translation>
+  </message>
+  <message>
+   <source>Continue</source>
+   <translation>Fortsetzen</translation>
+  </message>
+  <message>
+   <source>Watch again</source>
+   <translation>Noch einmal ansehen</translation>
+  </message>
+  <message>
+   <source>How settled</source>
+   <translation>Wie geklärt</translation>
+  </message>
+  <message>
+   <source>More</source>
+   <translation>Mehr</translation>
+  </message>
+  <message numerus="yes">
+   <source>%n token(s)</source>
+   <translation>
+    <numerusform>%n Token</numerusform>
+    <numerusform>%n Token</numerusform>
+   </translation>
+  </message>
+  <message numerus="yes">
+   <source>%n step(s)</source>
+   <translation>
+    <numerusform>%n Schritt</numerusform>
+    <numerusform>%n Schritte</numerusform>
+   </translation>
+  </message>
+  <message>
+   <source>Copy conversation</source>
+   <translation>Gespräch kopieren</translation>
+  </message>
+  <message>
+   <source>Edit this answer</source>
+   <translation>Diese Antwort ändern</translation>
+  </message>
+  <message>
+   <source>New chat from here</source>
+   <translation>Neues Gespräch von hier</translation>
+  </message>
+  <message>
+   <source>Delete from here on</source>
+   <translation>Ab hier löschen</translation>
+  </message>
+  <message>
+   <source>Edit the message</source>
+   <translation>Nachricht ändern</translation>
+  </message>
+  <message>
+   <source>Send</source>
+   <translation>Senden</translation>
+  </message>
+  <message>
+   <source>Save</source>
+   <translation>Sichern</translation>
+  </message>
+  <message>
+   <source>Cancel</source>
+   <translation>Abbrechen</translation>
+  </message>
+ </context>
+ <context>
+  <name>ModelButton</name>
+  <message>
+   <source>Model</source>
+   <translation>Modell</translation>
+  </message>
+ </context>
+ <context>
+  <name>ModelsPage</name>
+  <message>
+   <source>Models</source>
+   <translation>Modelle</translation>
+  </message>
+  <message>
+   <source>Use a file of mine…</source>
+   <translation>Eigene Datei nehmen …</translation>
+  </message>
+  <message>
+   <source>Back to the conversation</source>
+   <translation>Zurück zum Gespräch</translation>
+  </message>
+  <message>
+   <source>Downloads go on after a pause, a restart or a lost connection, and are checked byte by byte. Nothing else of Sfumato uses the network.</source>
+   <translation>Downloads gehen nach Pause, Neustart oder Verbindungsverlust weiter und werden Byte für Byte geprüft. Sonst nutzt nichts in Sfumato das Netz.</translation>
+  </message>
+  <message>
+   <source>Looking at this computer …</source>
+   <translation>Dieser Rechner wird angesehen …</translation>
+  </message>
+  <message>
+   <source>Built-in guide</source>
+   <translation>Eingebauter Begleiter</translation>
+  </message>
+  <message>
+   <source>A small demonstration, not DiffusionGemma; always here.</source>
+   <translation>Eine kleine Vorführung, nicht DiffusionGemma; immer da.</translation>
+  </message>
+ </context>
+ <context>
+  <name>RecordingView</name>
+  <message>
+   <source>The canvas at the chosen step</source>
+   <translation>Die Leinwand beim gewählten Schritt</translation>
+  </message>
+  <message>
+   <source>Play</source>
+   <translation>Abspielen</translation>
+  </message>
+  <message>
+   <source>Speed</source>
+   <translation>Tempo</translation>
+  </message>
+  <message>
+   <source>%1 steps/s</source>
+   <translation>%1 Schritte/s</translation>
+  </message>
+  <message>
+   <source>As a grid</source>
+   <translation>Als Raster</translation>
+  </message>
+  <message>
+   <source>One step back</source>
+   <translation>Einen Schritt zurück</translation>
+  </message>
+  <message>
+   <source>One step on</source>
+   <translation>Einen Schritt weiter</translation>
+  </message>
+  <message>
+   <source>Copy the text at this step</source>
+   <translation>Text bei diesem Schritt kopieren</translation>
+  </message>
+  <message>
+   <source>Back to the text</source>
+   <translation>Zurück zum Text</translation>
+  </message>
+  <message>
+   <source>block %1</source>
+   <translation>Block %1</translation>
+  </message>
+  <message>
+   <source>step %1 of %2</source>
+   <translation>Schritt %1 von %2</translation>
+  </message>
+  <message>
+   <source>%1 % settled</source>
+   <translation>%1 % geklärt</translation>
+  </message>
+  <message>
+   <source>Pause</source>
+   <translation>Pause</translation>
+  </message>
+  <message>
+   <source>Space</source>
+   <translation>Leertaste</translation>
+  </message>
+ </context>
+ <context>
+  <name>Scrubber</name>
+  <message>
+   <source>Step of the recording</source>
+   <translation>Schritt der Aufzeichnung</translation>
+  </message>
+ </context>
+ <context>
+  <name>SettingsDialog</name>
+  <message>
+   <source>Settings</source>
+   <translation>Einstellungen</translation>
+  </message>
+  <message>
+   <source>Pages</source>
+   <translation>Seiten</translation>
+  </message>
+  <message>
+   <source>Appearance</source>
+   <translation>Aussehen</translation>
+  </message>
+  <message>
+   <source>Answers</source>
+   <translation>Antworten</translation>
+  </message>
+  <message>
+   <source>Window and engine</source>
+   <translation>Fenster und Rechenwerk</translation>
+  </message>
+  <message>
+   <source>Storage</source>
+   <translation>Speicher</translation>
+  </message>
+  <message>
+   <source>Keys</source>
+   <translation>Tasten</translation>
+  </message>
+ </context>
+ <context>
+  <name>SettledView</name>
+  <message>
+   <source>The answer, tinted by how settled each token is</source>
+   <translation>Die Antwort, getönt danach, wie geklärt jedes Token ist</translation>
+  </message>
+  <message>
+   <source>Back to the text</source>
+   <translation>Zurück zum Text</translation>
+  </message>
+  <message>
+   <source>settled</source>
+   <translation>geklärt</translation>
+  </message>
+  <message>
+   <source>hesitated</source>
+   <translation>gezögert</translation>
+  </message>
+  <message>
+   <source>It says how sure the model was, not whether it is right.</source>
+   <translation>Es sagt, wie sicher das Modell war, nicht, ob es stimmt.</translation>
+  </message>
+  <message>
+   <source>Settled at step %1 of %2</source>
+   <translation>Geklärt bei Schritt %1 von %2</translation>
+  </message>
+  <message numerus="yes">
+   <source>%n change(s) of mind</source>
+   <translation>
+    <numerusform>%n Sinneswandel</numerusform>
+    <numerusform>%n Sinneswandel</numerusform>
+   </translation>
+  </message>
+ </context>
+ <context>
+  <name>ShortcutsPage</name>
+  <message>
+   <source>Keys</source>
+   <translation>Tasten</translation>
+  </message>
+  <message>
+   <source>New chat</source>
+   <translation>Neues Gespräch</translation>
+  </message>
+  <message>
+   <source>Search in all chats</source>
+   <translation>In allen Gesprächen suchen</translation>
+  </message>
+  <message>
+   <source>Show or hide the chats</source>
+   <translation>Gespräche zeigen oder verbergen</translation>
+  </message>
+  <message>
+   <source>To the message box</source>
+   <translation>Zum Nachrichtenfeld</translation>
+  </message>
+  <message>
+   <source>Send</source>
+   <translation>Senden</translation>
+  </message>
+  <message>
+   <source>New line</source>
+   <translation>Neue Zeile</translation>
+  </message>
+  <message>
+   <source>Stop the answer; close what is open</source>
+   <translation>Antwort anhalten; Offenes schließen</translation>
+  </message>
+  <message>
+   <source>Previous or next message</source>
+   <translation>Vorige oder nächste Nachricht</translation>
+  </message>
+  <message>
+   <source>Copy the conversation</source>
+   <translation>Das Gespräch kopieren</translation>
+  </message>
+  <message>
+   <source>Canvas as text or as a grid</source>
+   <translation>Leinwand als Text oder Raster</translation>
+  </message>
+  <message>
+   <source>Rename the chat (in the list)</source>
+   <translation>Gespräch umbenennen (in der Liste)</translation>
+  </message>
+  <message>
+   <source>Larger, smaller, normal size</source>
+   <translation>Größer, kleiner, Normalgröße</translation>
+  </message>
+  <message>
+   <source>Settings</source>
+   <translation>Einstellungen</translation>
+  </message>
+  <message>
+   <source>Play or pause a recording</source>
+   <translation>Aufzeichnung abspielen oder anhalten</translation>
+  </message>
+  <message>
+   <source>One step back or on in a recording</source>
+   <translation>In einer Aufzeichnung einen Schritt zurück oder weiter</translation>
+  </message>
+  <message>
+   <source>Quit</source>
+   <translation>Beenden</translation>
+  </message>
+ </context>
+ <context>
+  <name>StatusLine</name>
+  <message>
+   <source>Show the canvas as a grid</source>
+   <translation>Die Leinwand als Raster zeigen</translation>
+  </message>
+  <message>
+   <source>Show what the model really holds: noise</source>
+   <translation>Zeigen, was das Modell wirklich hält: Rauschen</translation>
+  </message>
+  <message>
+   <source>block %1</source>
+   <translation>Block %1</translation>
+  </message>
+  <message>
+   <source>step %1 of %2</source>
+   <translation>Schritt %1 von %2</translation>
+  </message>
+  <message>
+   <source>%1 % settled</source>
+   <translation>%1 % geklärt</translation>
+  </message>
+  <message>
+   <source>%1 tokens/s</source>
+   <translation>%1 Token/s</translation>
+  </message>
+  <message numerus="yes">
+   <source>%n block(s)</source>
+   <translation>
+    <numerusform>%n Block</numerusform>
+    <numerusform>%n Blöcke</numerusform>
+   </translation>
+  </message>
+  <message numerus="yes">
+   <source>%n step(s)</source>
+   <translation>
+    <numerusform>%n Schritt</numerusform>
+    <numerusform>%n Schritte</numerusform>
+   </translation>
+  </message>
+  <message numerus="yes">
+   <source>%n token(s)</source>
+   <translation>
+    <numerusform>%n Token</numerusform>
+    <numerusform>%n Token</numerusform>
+   </translation>
+  </message>
+  <message>
+   <source>%1 s</source>
+   <translation>%1 s</translation>
+  </message>
+ </context>
+ <context>
+  <name>StoragePage</name>
+  <message>
+   <source>Storage</source>
+   <translation>Speicher</translation>
+  </message>
+  <message>
+   <source>Chats are on this computer only, in the folder below, with daily backups beside them. What is deleted can be restored for 30 days.</source>
+   <translation>Gespräche liegen nur auf diesem Rechner, im Ordner unten, mit täglichen Sicherungen daneben. Gelöschtes lässt sich 30 Tage lang zurückholen.</translation>
+  </message>
+  <message>
+   <source>Recordings</source>
+   <translation>Aufzeichnungen</translation>
+  </message>
+  <message>
+   <source>Keep how answers came about</source>
+   <translation>Aufheben, wie Antworten entstanden</translation>
+  </message>
+  <message>
+   <source>For Watch again and How settled; 6 to 21 KB a block.</source>
+   <translation>Für „Noch einmal ansehen“ und „Wie geklärt“; 6 bis 21 KB je Block.</translation>
+  </message>
+  <message>
+   <source>At most</source>
+   <translation>Höchstens</translation>
+  </message>
+  <message>
+   <source>The oldest go first.</source>
+   <translation>Die ältesten gehen zuerst.</translation>
+  </message>
+  <message>
+   <source>Delete all recordings…</source>
+   <translation>Alle Aufzeichnungen löschen …</translation>
+  </message>
+  <message>
+   <source>In use</source>
+   <translation>Belegt</translation>
+  </message>
+  <message numerus="yes">
+   <source>%n block(s)</source>
+   <translation>
+    <numerusform>%n Block</numerusform>
+    <numerusform>%n Blöcke</numerusform>
+   </translation>
+  </message>
+  <message>
+   <source>Delete all recordings? The answers themselves stay.</source>
+   <translation>Alle Aufzeichnungen löschen? Die Antworten selbst bleiben.</translation>
+  </message>
+  <message>
+   <source>Delete</source>
+   <translation>Löschen</translation>
+  </message>
+  <message>
+   <source>Cancel</source>
+   <translation>Abbrechen</translation>
+  </message>
+ </context>
+ <context>
+  <name>TopBar</name>
+  <message>
+   <source>Show or hide the chats</source>
+   <translation>Gespräche zeigen oder verbergen</translation>
+  </message>
+ </context>
+ <context>
+  <name>Welcome</name>
+  <message>
+   <source>Get DiffusionGemma…</source>
+   <translation>DiffusionGemma holen …</translation>
+  </message>
+  <message>
+   <source>Ask, and watch the answer come into focus.</source>
+   <translation>Frag, und sieh die Antwort scharf werden.</translation>
+  </message>
+  <message>
+   <source>Built-in guide · a small demonstration, not DiffusionGemma. It knows Sfumato and text diffusion, and little else.</source>
+   <translation>Eingebauter Begleiter · eine kleine Vorführung, nicht DiffusionGemma. Er spricht Englisch und kennt Sfumato und Textdiffusion, sonst wenig.</translation>
+  </message>
+  <message>
+   <source>Explain why the sky is blue, in three sentences.</source>
+   <translation>Erkläre in drei Sätzen, warum der Himmel blau ist.</translation>
+  </message>
+  <message>
+   <source>Write a Python function that merges two sorted lists.</source>
+   <translation>Schreibe eine Python-Funktion, die zwei sortierte Listen zusammenführt.</translation>
+  </message>
+  <message>
+   <source>Suggest a plan for learning to draw portraits in four weeks.</source>
+   <translation>Schlage einen Plan vor, in vier Wochen Porträts zeichnen zu lernen.</translation>
+  </message>
+ </context>
+ <context>
+  <name>_Card</name>
+  <message>
+   <source>Download</source>
+   <translation>Laden</translation>
+  </message>
+  <message>
+   <source>Go on</source>
+   <translation>Weiter</translation>
+  </message>
+  <message>
+   <source>Pause</source>
+   <translation>Pause</translation>
+  </message>
+  <message>
+   <source>Cancel</source>
+   <translation>Abbrechen</translation>
+  </message>
+  <message>
+   <source>Discard</source>
+   <translation>Verwerfen</translation>
+  </message>
+  <message>
+   <source>Use this file</source>
+   <translation>Diese Datei nehmen</translation>
+  </message>
+  <message>
+   <source>Check</source>
+   <translation>Prüfen</translation>
+  </message>
+  <message>
+   <source>Remove</source>
+   <translation>Entfernen</translation>
+  </message>
+  <message>
+   <source>Use</source>
+   <translation>Nehmen</translation>
+  </message>
+  <message>
+   <source>size unknown</source>
+   <translation>Größe unbekannt</translation>
+  </message>
+  <message>
+   <source>in use</source>
+   <translation>in Gebrauch</translation>
+  </message>
+  <message>
+   <source>checked</source>
+   <translation>geprüft</translation>
+  </message>
+  <message>
+   <source>on this computer</source>
+   <translation>auf diesem Rechner</translation>
+  </message>
+  <message>
+   <source>changed since it was checked</source>
+   <translation>seit der Prüfung verändert</translation>
+  </message>
+  <message>
+   <source>the file is gone</source>
+   <translation>die Datei ist weg</translation>
+  </message>
+  <message>
+   <source>%1 of %2 are here; the download goes on where it stopped.</source>
+   <translation>%1 von %2 sind da; es geht weiter, wo es aufhörte.</translation>
+  </message>
+  <message>
+   <source>Asking where the file is …</source>
+   <translation>Es wird gefragt, wo die Datei liegt …</translation>
+  </message>
+  <message>
+   <source>%1 of %2</source>
+   <translation>%1 von %2</translation>
+  </message>
+  <message>
+   <source>Checking, %1</source>
+   <translation>Prüft, %1</translation>
+  </message>
+  <message>
+   <source>Paused at %1</source>
+   <translation>Pause bei %1</translation>
+  </message>
+  <message>
+   <source>Waiting, %1</source>
+   <translation>Wartet, %1</translation>
+  </message>
+  <message>
+   <source>%1 s left</source>
+   <translation>noch %1 s</translation>
+  </message>
+  <message>
+   <source>%1 min left</source>
+   <translation>noch %1 min</translation>
+  </message>
+  <message>
+   <source>%1 h left</source>
+   <translation>noch %1 h</translation>
+  </message>
+  <message>
+   <source>found in the folder of %1</source>
+   <translation>gefunden im Ordner von %1</translation>
+  </message>
+ </context>
+ <context>
+  <name>_Delegate</name>
+  <message>
+   <source>Name of the chat</source>
+   <translation>Name des Gesprächs</translation>
+  </message>
+ </context>
+</TS>
