@@ -241,15 +241,16 @@ def test_damage_that_a_read_meets_is_said_and_repaired_by_the_next_start(filled)
         assert only_report(store).backup
 
 
-def test_damage_met_while_running_is_repaired_by_the_next_start(filled):
+def test_a_search_index_that_a_search_finds_damaged_is_made_again_by_the_next_start(filled):
     folder, texts = filled
     with Store.open(folder) as store:
-        repair.mark_damaged(folder, "database disk image is malformed")
+        store.write(lambda db: db.execute("UPDATE text_index_data SET block = x'00' WHERE id > 10"))
+        with pytest.raises(database.StoreDamagedError, match="restart Sfumato"):
+            store.read(search.search, "answer 17")
     with Store.open(folder) as store:
+        assert store.read(search.search, "answer 17")
         assert damage.stored_texts(store) == texts
         assert "malformed" in only_report(store).problem
-    with Store.open(folder) as store:
-        assert len(store.read(repair.unseen_reports)) == 1
 
 
 def test_another_applications_database_is_not_taken_for_ours(folder):
