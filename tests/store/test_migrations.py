@@ -3,6 +3,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from sfumato.errors import StoreError
 from sfumato.store import Store, backups, chats, database, messages, migrations, search, settings
 
 V1 = Path(__file__).parents[1] / "vectors" / "store" / "chats_v1.db"
@@ -78,6 +79,19 @@ def test_a_migration_is_preceded_by_a_backup_of_the_old_schema(v1):
     assert migrations.applied(copy) == ["m001_initial"]
     assert copy.execute("SELECT count(*) FROM messages").fetchone() == (309,)
     copy.close()
+
+
+def test_a_migration_on_a_full_disk_changes_nothing_and_waits_for_room(disk):
+    folder = disk.path / "data"
+    folder.mkdir()
+    shutil.copy(V1, folder / database.FILE_NAME)
+    disk.fill()
+    with pytest.raises(StoreError, match="nothing was changed"):
+        Store.open(folder)
+    disk.free()
+    with Store.open(folder) as store:
+        assert len(store.read(messages.load_conversation, 4).messages) == 300
+    assert [b.reason for b in backups.list_backups(folder / "backups")] == ["migration"]
 
 
 def test_a_newer_schema_is_read_and_not_written(folder):

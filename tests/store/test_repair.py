@@ -267,6 +267,34 @@ def test_another_applications_database_is_not_taken_for_ours(folder):
     )
 
 
+def test_a_damaged_database_of_a_newer_version_is_left_to_that_version(filled):
+    folder, _ = filled
+    db = sqlite3.connect(damage.path_of(folder))
+    db.execute("INSERT INTO migrations VALUES ('m999_teleport', 1)")
+    db.commit()
+    db.close()
+    DAMAGES["a hole"](folder)
+    before = damage.path_of(folder).read_bytes()
+    with pytest.raises(StoreError, match="newer Sfumato"):
+        Store.open(folder)
+    assert damage.path_of(folder).read_bytes() == before
+
+
+def test_a_repair_on_a_full_disk_waits_for_room(disk):
+    folder = disk.path / "data"
+    with Store.open(folder) as store:
+        texts = damage.fill(store, count=20)
+    DAMAGES["no schema"](folder)
+    before = damage.path_of(folder).read_bytes()
+    disk.fill()
+    with pytest.raises(StoreError, match="could not be repaired"):
+        Store.open(folder)
+    assert damage.path_of(folder).read_bytes() == before
+    disk.free()
+    with Store.open(folder) as store:
+        assert damage.stored_texts(store) == texts
+
+
 def test_a_repair_that_cannot_be_done_leaves_the_damaged_file(filled, monkeypatch):
     folder, _ = filled
     DAMAGES["a hole"](folder)

@@ -90,6 +90,11 @@ def test_what_was_purged_is_in_no_byte_of_the_file(folder):
     assert b"secret" not in (folder / "chats.db").read_bytes()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="folders of Windows belong to their user anyway")
+def test_the_folder_is_for_its_owner_only(store, folder):
+    assert folder.stat().st_mode & 0o077 == 0
+
+
 def test_a_second_store_on_the_folder_is_refused(store, folder):
     with pytest.raises(StoreInUseError, match="go to its window"):
         Store.open(folder)

@@ -1,7 +1,8 @@
 """The schema, as an ordered list of steps. The names of those applied are rows in the database.
 
 A step is never changed once released; a change of the schema is a new step. Each runs in one
-transaction together with the row that records it, after a backup (`Store.open` makes it).
+transaction together with the row that records it, after a backup (`Store.open` makes it). Columns
+are added at the end, and `salvage` told of them: it knows tables by the shape of their rows.
 """
 
 from __future__ import annotations

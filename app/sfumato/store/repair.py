@@ -73,6 +73,12 @@ def repair(folder: Path, problem: str) -> RepairReport:
     part = folder / "chats.repaired.part"
     try:
         found = salvage.read_database(path)
+        ours = {step.__name__ for step in migrations.MIGRATIONS}
+        if newer := sorted(found.tables["migrations"].keys() - ours, key=str):
+            raise StoreError(
+                f"{path} is damaged ({problem}) and was made by a newer Sfumato ({newer[-1]!s}); "
+                "start the newer version to repair it."
+            )
         backup = backups.newest_good(folder / "backups")
         aside.mkdir(parents=True, exist_ok=True)
         part.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ are told apart by their shape (`_SHAPES`). File format: https://sqlite.org/filef
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,9 @@ class Found(NamedTuple):
 
     tables: dict[str, dict[Value, Row]]
     cut_messages: set[Value]  # ids whose text lost its end
+
+
+_STEP = re.compile(r"m\d{3}_")
 
 
 def _int(value: Value) -> bool:
@@ -67,6 +71,7 @@ _SHAPES: dict[str, tuple[Callable[[Value], bool], ...]] = {
     "drafts": (_null, _text, lambda v: isinstance(v, int) and v > 1),
     "repairs": (_null, _text, lambda v: v in (0, 1)),
     "settings": (_text, _text),
+    "migrations": (lambda v: isinstance(v, str) and _STEP.match(v) is not None, _int),
 }
 
 

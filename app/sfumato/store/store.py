@@ -181,7 +181,7 @@ class Store:
     def _open(self) -> None:
         database.check_path(self.path)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # chats are private
             self._lock = ProcessLock(self.folder / "chats.lock")
         except OSError as error:
             if not self.path.exists():
@@ -224,9 +224,7 @@ class Store:
                 "nothing is saved; install the newer version to go on."
             )
             return
-        if migrations.applied(db) and migrations.pending(db):
-            backups.make_backup(db, self.backups_folder, "migration")
-        migrations.migrate(db)
+        self._migrate(db)
         recordings_report = self._attach_recordings(db)
         for housekeeping in (
             messages.mark_interrupted,
@@ -239,6 +237,19 @@ class Store:
         if not is_new and backups.is_due(self.backups_folder):
             self.backup = self._background.submit(self._back_up)
 
+    def _migrate(self, db: sqlite3.Connection) -> None:
+        if not migrations.applied(db):
+            migrations.migrate(db)
+        elif migrations.pending(db):
+            try:
+                backups.make_backup(db, self.backups_folder, "migration")
+                migrations.migrate(db)
+            except (sqlite3.Error, StoreError) as error:
+                raise StoreError(
+                    f"{self.path} is of an older version and could not be brought to this one "
+                    f"({error}); nothing was changed, free some space and start again."
+                ) from error
+
     def _attach_recordings(self, db: sqlite3.Connection) -> RepairReport | None:
         report = None
         if problem := recordings.examine(self._recordings_path):
@@ -248,7 +259,11 @@ class Store:
 
     def _open_read_only(self, reason: str) -> None:
         self.read_only = reason
-        self._reader()
+        if self.read(migrations.pending):
+            raise StoreError(
+                f"{self.path} is of an older version and could not be brought to this one, "
+                f"nothing was changed. {reason}"
+            )
 
     def _back_up(self) -> Path:
         db = database.connect_reading(self.path)
