@@ -275,6 +275,8 @@ class _StoreHandler(_Handler):
             return
         if kind == "whole":
             partial = False
+        if kind == "shift":
+            start += 4096
         if not partial:
             start, end = 0, content.size
         self.send_response(206 if partial else 200)

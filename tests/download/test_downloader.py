@@ -70,6 +70,7 @@ def test_a_file_that_is_already_there_is_checked_and_not_fetched(
         pytest.param(Fault("status", status=503, headers={"Retry-After": "7"}), id="503"),
         pytest.param(Fault("etag"), id="another etag"),
         pytest.param(Fault("wrong total"), id="another length"),
+        pytest.param(Fault("shift"), id="another part"),
         pytest.param(Fault("html"), id="web page"),
         pytest.param(Fault("hold", after=2_000_000), id="silence"),
         pytest.param(Fault("drip", after=2_000_000), id="drip"),
@@ -99,6 +100,15 @@ def test_retry_after_is_waited_for(hub: LocalHub, download: Prepare, clock: Fast
     assert any(p.stage is Stage.WAITING and "answers 429" in p.note for p in heard)
 
 
+def test_every_request_but_the_first_insists_on_the_same_file(
+    hub: LocalHub, download: Prepare
+) -> None:
+    download(connections=1).run()
+    first, *others = hub.asked("store")
+    assert "if-range" not in first
+    assert {headers["if-range"] for headers in others} == {hub.etag}
+
+
 def test_an_expired_address_is_renewed(hub: LocalHub, download: Prepare) -> None:
     hub.on_sent = lambda sent: hub.expire() if sent == 3 * MIB else None
     done = download(connections=1).run()
@@ -124,8 +134,8 @@ def test_a_store_whose_etag_changed_is_believed_after_the_hub_confirmed_the_file
 def test_a_bit_flipped_where_a_fault_was_is_found_by_fetching_one_chunk_again(
     hub: LocalHub, download: Prepare
 ) -> None:
-    # The request that carries the wrong bit breaks off in the same chunk.
-    hub.faults = [Fault("flip", position=77, after=400_000)]
+    # The second request begins at 8 MiB; it carries the wrong bit and breaks off in that chunk.
+    hub.faults = [Fault("flip", position=9 * MIB + 77, after=MIB + 400_000)]
     done = download(connections=1).run()
     assert done is not None
     content = hub.files["model.gguf"]
@@ -166,32 +176,24 @@ def test_a_file_that_stays_wrong_stops_with_a_sentence_and_keeps_the_part(
 def test_pause_stops_the_bytes_and_resume_goes_on_without_fetching_any_twice(
     hub: LocalHub, download: Prepare
 ) -> None:
-    transfer = download()
-    paused = threading.Event()
+    counts: list[int] = []
 
     def hear(progress: Progress) -> None:
-        if progress.stage is Stage.DOWNLOADING and not paused.is_set():
+        if progress.stage is Stage.DOWNLOADING and not counts:
             transfer.pause()
-            paused.set()
+            counts.append(-1)
         elif progress.stage is Stage.PAUSED:
-            before = transfer.fetched_bytes
-            assert transfer.fetched_bytes == before
-            transfer.resume()
+            counts.append(transfer.fetched_bytes)
+            if len(counts) == 6:
+                transfer.speed_limit = None
+                transfer.resume()
 
-    transfer = download(on_progress=hear, speed_limit=5 * MIB / 100)
-    limit_off = threading.Thread(target=_unlimit_after, args=(paused, transfer))
-    limit_off.start()
+    transfer = download(on_progress=hear, speed_limit=MIB / 10)
     done = transfer.run()
-    limit_off.join()
-    assert paused.is_set()
     assert done is not None
+    assert len(set(counts[2:])) == 1  # the first may still count what was on its way
     assert_whole(done.path, hub.files["model.gguf"])
     assert done.fetched_bytes == hub.files["model.gguf"].size
-
-
-def _unlimit_after(event: threading.Event, transfer: Download) -> None:
-    event.wait(30)
-    transfer.speed_limit = None
 
 
 def test_a_cancelled_download_goes_on_where_it_was(hub: LocalHub, download: Prepare) -> None:
@@ -236,6 +238,34 @@ def test_what_an_earlier_run_recorded_but_the_disk_lost_is_fetched_again(
     content = hub.files["model.gguf"]
     assert_whole(done.path, content)
     assert first.fetched_bytes + second.fetched_bytes - content.size <= 2 * MIB
+
+
+def test_a_piece_of_a_chunk_counts_only_if_the_disk_still_has_it(tmp_path: Path) -> None:
+    content = Content(2 * MIB)
+    header = Header(
+        repository="a/b",
+        file="m.gguf",
+        revision="main",
+        bytes=content.size,
+        sha256=content.sha256,
+        chunk_bytes=MIB,
+    )
+    part = Part(tmp_path / "m.gguf", header)
+    part.path.write_bytes(content.read(0, 5000))
+    part.chunks[0].received, part.chunks[0].crc32 = 5000, zlib.crc32(content.read(0, 5000))
+    part.record(part.chunks[0])
+    part.close()
+
+    again = Part(tmp_path / "m.gguf", header)
+    assert again.confirm(again.chunks[0])
+    assert again.received == 5000
+    again.close()
+
+    part.path.write_bytes(content.read(0, 4999) + b"?")
+    damaged = Part(tmp_path / "m.gguf", header)
+    assert not damaged.confirm(damaged.chunks[0])
+    assert damaged.received == 0
+    damaged.close()
 
 
 @settings(

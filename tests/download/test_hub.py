@@ -6,6 +6,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import huggingface_hub
 import msgspec
 import pytest
@@ -74,6 +75,12 @@ def test_hf_endpoint_names_the_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "https://mirror.example/")
     assert Hub().endpoint == "https://mirror.example"
     assert Hub().is_mirror
+
+
+def test_a_link_for_a_browser_leads_to_the_file(hub: LocalHub, model: Model) -> None:
+    link = Hub(hub.endpoint).link(model)
+    data = httpx.get(link, follow_redirects=True).content
+    assert hashlib.sha256(data).hexdigest() == hub.files["model.gguf"].sha256
 
 
 def test_nonsense_is_not_the_address_of_a_hub() -> None:

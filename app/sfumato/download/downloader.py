@@ -422,7 +422,7 @@ class Download:
                 if elapsed < _TICK_SECONDS / 2:
                     continue
                 before = now
-                self._look_for_stalls(min(elapsed, 4 * _TICK_SECONDS))
+                self._look_for_stalls(elapsed)
             fetched = self.fetched_bytes
             if elapsed < 8 * _TICK_SECONDS:  # else the machine slept, or the clock jumped
                 rate = (fetched - fetched_before) / elapsed
@@ -433,7 +433,6 @@ class Download:
             self._report_pass(part, now)
 
     def _look_for_stalls(self, elapsed: float) -> None:
-        """Silence is added up tick by tick: a clock that jumps is no silence."""
         for line in self._lines:
             line.silent_seconds += elapsed
             recent = line.fetched_bytes - line.fetched_when_looked_at

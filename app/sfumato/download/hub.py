@@ -9,7 +9,7 @@ import os
 import re
 from dataclasses import dataclass
 from typing import cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from sfumato.download.catalogue import Model
 from sfumato.errors import DownloadError
@@ -57,6 +57,11 @@ class Hub:
     @property
     def is_mirror(self) -> bool:
         return not is_token_host(self.endpoint)
+
+    def link(self, model: Model) -> str:
+        """Where a browser, or another machine, gets the file."""
+        path = f"{model.repository}/resolve/{model.revision}/{model.file}"
+        return f"{self.endpoint}/{quote(path)}"
 
     def token_for(self, url: str) -> str | None:
         """The user's token, if `url` is on the hub's own host."""
