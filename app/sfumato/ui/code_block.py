@@ -32,6 +32,10 @@ class _Text(QPlainTextEdit):
         bar.setValue(bar.value() - sideways)
         event.accept()
 
+    def line_px(self) -> float:
+        """Height of one line as this widget lays it out."""
+        return self.blockBoundingRect(self.document().firstBlock()).height()
+
 
 class CodeBlock(QFrame):
     def __init__(self, theme: Theme, code: Code, parent: QWidget | None = None) -> None:
@@ -89,17 +93,22 @@ class CodeBlock(QFrame):
     def height_for(self, width: int) -> int:
         px = self._theme.px
         header = px(HEADER_PX)
-        line = QFontMetricsF(self._theme.mono_font()).lineSpacing()
+        line = self._text.line_px()
         inner = width - 2 * MARGIN_PX
-        document = self._text.document()
-        longest = document.idealWidth()
-        bar = self._text.horizontalScrollBar().sizeHint().height() if longest > inner else 0
+        wide = self._longest_px() > inner - 2
+        bar = self._text.horizontalScrollBar().sizeHint().height() if wide else 0
         height = int(self._text.blockCount() * line + 0.999) + 2 + bar
         self._copy.adjustSize()
         self._language.setGeometry(MARGIN_PX, 0, width // 2, header)
         self._copy.move(width - self._copy.width() - 4, (header - self._copy.height()) // 2 + 1)
         self._text.setGeometry(MARGIN_PX, header, inner, height)
         return header + height + MARGIN_PX
+
+    def _longest_px(self) -> float:
+        """Width of the longest line; the document itself knows it only once it was painted."""
+        metrics = QFontMetricsF(self._text.font())
+        lines = sorted(self._code.text.expandtabs(4).split("\n"), key=len)[-4:]
+        return max(metrics.horizontalAdvance(line[:2000]) for line in lines)
 
     def _copy_code(self) -> None:
         QGuiApplication.clipboard().setText(self._code.text)

@@ -284,7 +284,7 @@ class MessageWidget(QWidget):
         if self._thinking is not None:
             self._thinking.show()
             self._thinking.adjustSize()
-            self._thinking.move(-4, 0)
+            self._thinking.move(-8, 0)
             y += self._thinking.height() + 4
             if self._thought is not None and self._thinking.isChecked():
                 height = self._thought.height_for(width - 16)

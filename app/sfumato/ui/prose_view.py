@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from PySide6.QtCore import QMimeData, QPointF, QRectF, Qt, QUrl, Signal
 from PySide6.QtGui import (
     QFont,
@@ -9,11 +11,15 @@ from PySide6.QtGui import (
     QKeyEvent,
     QPainter,
     QPaintEvent,
+    QShowEvent,
     QTextBlockFormat,
     QTextCursor,
     QTextDocument,
     QTextFormat,
+    QTextFrameFormat,
     QTextOption,
+    QTextTable,
+    QTextTableCellFormat,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QFrame, QTextBrowser, QTextEdit, QWidget
@@ -22,6 +28,9 @@ from sfumato.ui.theme import LINE_HEIGHT, Theme
 
 _FIXED = QTextBlockFormat.LineHeightTypes.FixedHeight.value
 HEADING_LINE_HEIGHT = 1.35
+HEADING_SIZES = {1: 1.35, 2: 1.18}
+_HEADING = re.compile(r'<h4 class="h(\d)">')
+QUOTE_PX = 16
 TABLE_COLUMN_PX = 112  # a wide table scrolls rather than squeeze its columns below this
 
 
@@ -54,8 +63,11 @@ class ProseView(QTextBrowser):
         document = self.document()
         font = theme.text_font()
         document.setDefaultFont(font)
-        document.setDefaultStyleSheet(_style(theme, secondary))
+        document.setDefaultStyleSheet(_style(theme))
+        if secondary:
+            source = f'<div style="color:{theme.colors.secondary.name()}">{source}</div>'
         document.setHtml(source)
+        _set_headings(document, [int(level) for level in _HEADING.findall(source)], font)
         _set_line_heights(document, font, theme.paragraph_gap_px)
 
     def show_plain(self, text: str) -> None:
@@ -138,19 +150,17 @@ class ProseView(QTextBrowser):
         painter: QPainter | None = None
         block = self.document().begin()
         while block.isValid():
-            level = block.blockFormat().property(QTextFormat.Property.BlockQuoteLevel)
+            level = round(block.blockFormat().leftMargin() / QUOTE_PX)
             if level:
                 painter = painter or QPainter(self.viewport())
                 layout = block.layout()
-                box = layout.boundingRect().translated(layout.position())
                 following = block.next()
-                bottom = box.bottom()
-                if following.isValid() and following.blockFormat().property(
-                    QTextFormat.Property.BlockQuoteLevel
-                ):
+                bottom = layout.boundingRect().translated(layout.position()).bottom() + 4
+                if following.isValid() and following.blockFormat().leftMargin():
                     bottom = following.layout().position().y()
-                for step in range(int(level)):
-                    bar = QRectF(step * 16, layout.position().y(), 2, bottom - box.top() + 4)
+                top = layout.position().y() + 4
+                for step in range(level):
+                    bar = QRectF(step * QUOTE_PX, top, 2, bottom - top)
                     painter.fillRect(bar, self._theme.colors.line)
             block = block.next()
 
@@ -166,8 +176,35 @@ class TableView(ProseView):
         self._columns = 1
 
     def show_html(self, source: str, *, secondary: bool = False) -> None:
-        self._columns = max(1, source.count("<th"))
+        self._columns = max(1, source.count("<th align") + source.count("<th>"))
         super().show_html(source, secondary=secondary)
+        cursor = QTextCursor(self.document())
+        cursor.movePosition(QTextCursor.MoveOperation.NextBlock)
+        table = cursor.currentTable()
+        if table is not None:
+            self._rule(table)
+
+    def _rule(self, table: QTextTable) -> None:
+        """A hairline under each row, and nothing else."""
+        shape = table.format()
+        shape.setBorder(0)
+        shape.setCellSpacing(0)
+        shape.setCellPadding(0)
+        shape.setMargin(0)
+        table.setFormat(shape)
+        px = self._theme.px
+        for row in range(table.rows()):
+            for column in range(table.columns()):
+                cell = table.cellAt(row, column)
+                box = QTextTableCellFormat(cell.format().toTableCellFormat())
+                box.setTopPadding(px(6))
+                box.setBottomPadding(px(6))
+                box.setLeftPadding(0)
+                box.setRightPadding(px(20))
+                box.setBottomBorder(1)
+                box.setBottomBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
+                box.setBottomBorderBrush(self._theme.colors.line)
+                cell.setFormat(box)
 
     def height_for(self, width: int) -> int:
         wanted = max(width, self._columns * self._theme.px(TABLE_COLUMN_PX))
@@ -178,6 +215,10 @@ class TableView(ProseView):
         document.setTextWidth(wanted)
         bar = self.horizontalScrollBar().sizeHint().height() if wanted > width else 0
         return int(document.size().height() + 0.999) + bar
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.horizontalScrollBar().setValue(0)  # Qt begins at the end of a wide table
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         sideways = event.angleDelta().x() or (
@@ -194,46 +235,65 @@ class TableView(ProseView):
         return None
 
 
-def _style(theme: Theme, secondary: bool) -> str:
+def _style(theme: Theme) -> str:
     colors = theme.colors
     gap = theme.paragraph_gap_px
-    px = theme.text_font().pixelSize()
-    ink = (colors.secondary if secondary else colors.ink).name()
     mono = theme.mono_font(13.5).pixelSize()
     code = f"font-family:'JetBrains Mono','Noto Sans Mono',monospace;font-size:{mono}px;"
     return f"""
-        * {{ color: {ink}; }}
         p, ul, ol, blockquote, pre {{ margin: 0 0 {gap}px 0; }}
-        ul, ol {{ margin-left: 0; -qt-list-indent: 1; }}
         li p {{ margin: 0; }}
-        h1 {{ font-size: {round(px * 1.3)}px; font-weight: 600; margin: {gap}px 0 {gap // 2}px 0; }}
-        h2 {{ font-size: {round(px * 1.15)}px; font-weight: 600;
-              margin: {gap}px 0 {gap // 2}px 0; }}
-        h3, h4, h5, h6 {{ font-size: {px}px; font-weight: 600;
-              margin: {gap}px 0 {gap // 3}px 0; }}
+        h4 {{ margin: {gap}px 0 {gap // 2}px 0; }}
         strong, th {{ font-weight: 600; }}
         code {{ {code} background-color: {colors.sunken.name()}; }}
         pre {{ {code} white-space: pre-wrap; }}
         a {{ color: {colors.accent.name()}; text-decoration: underline; }}
-        blockquote {{ margin-left: 16px; color: {colors.secondary.name()}; }}
-        table {{ border-collapse: collapse; margin: 0; }}
-        th, td {{ padding: 6px 16px 6px 0; border-style: solid; border-width: 0;
-                  border-bottom-width: 1px; border-bottom-style: solid;
-                  border-color: {colors.line.name()}; }}
+        blockquote {{ margin-left: {QUOTE_PX}px; color: {colors.secondary.name()}; }}
         th {{ color: {colors.secondary.name()}; text-align: left; }}
     """
 
 
+def _set_headings(document: QTextDocument, levels: list[int], font: QFont) -> None:
+    """Size and level of each heading: markdown makes h4 of all, as Qt enlarges the others."""
+    block = document.begin()
+    for level in levels:
+        while block.isValid() and not block.blockFormat().headingLevel():
+            block = block.next()
+        if not block.isValid():
+            return
+        cursor = QTextCursor(block)
+        pixels = round(font.pixelSize() * HEADING_SIZES.get(level, 1.0))
+        spans = []
+        fragments = block.begin()
+        while not fragments.atEnd():
+            piece = fragments.fragment()
+            spans.append((piece.position(), piece.length(), piece.charFormat()))
+            fragments += 1
+        for start, length, look in spans:
+            look.clearProperty(QTextFormat.Property.FontSizeAdjustment)
+            look.setProperty(QTextFormat.Property.FontPixelSize, pixels)
+            look.setFontWeight(QFont.Weight.DemiBold)
+            cursor.setPosition(start)
+            cursor.setPosition(start + length, QTextCursor.MoveMode.KeepAnchor)
+            cursor.setCharFormat(look)
+        shape = QTextBlockFormat()
+        shape.setHeadingLevel(level)
+        cursor.mergeBlockFormat(shape)
+        block = block.next()
+
+
 def _set_line_heights(document: QTextDocument, font: QFont, gap: int) -> None:
     """One line pitch for running text whatever fonts a line mixes; the last margin goes."""
+    document.setIndentWidth(26)
     cursor = QTextCursor(document)
     cursor.beginEditBlock()
     block = document.begin()
     last = document.lastBlock()
     while block.isValid():
-        cursor.setPosition(block.position())
         level = block.blockFormat().headingLevel()
-        pixels = block.charFormat().font().pixelSize() if level else font.pixelSize()
+        # A cursor's format is that of the character before it.
+        cursor.setPosition(block.position() + min(1, block.length() - 1))
+        pixels = cursor.charFormat().font().pixelSize() if level else font.pixelSize()
         if pixels <= 0:
             pixels = font.pixelSize()
         shape = QTextBlockFormat()
@@ -251,9 +311,5 @@ def _set_line_heights(document: QTextDocument, font: QFont, gap: int) -> None:
             in_list = following.isValid() and following.textList() is not None
             shape.setBottomMargin(gap / 3 if in_list else gap)
         cursor.mergeBlockFormat(shape)
-        if block.textList() is not None:
-            style = block.textList().format()
-            if block.textList().itemNumber(block) == 0 and style.indent() == 1:
-                document.setIndentWidth(28)
         block = block.next()
     cursor.endEditBlock()
