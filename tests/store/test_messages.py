@@ -1,5 +1,4 @@
 import sqlite3
-from collections.abc import Callable
 
 import pytest
 from hypothesis import settings
@@ -171,11 +170,23 @@ def test_a_message_of_another_chat_is_no_parent(db, answered):
 
 
 @pytest.mark.parametrize(
-    "function", [messages.get_message, messages.load_blocks, messages.begin_answer]
+    ("function", "arguments"),
+    [
+        (messages.get_message, ()),
+        (messages.load_blocks, ()),
+        (messages.begin_answer, ()),
+        (messages.append_block, (0, "text")),
+        (messages.finish_answer, ("stopped",)),
+        (messages.resume_answer, ()),
+        (messages.edit_message, ("text",)),
+        (messages.choose_version, ()),
+        (messages.delete_message, ()),
+        (messages.restore_message, ()),
+    ],
 )
-def test_a_message_that_is_gone_is_an_error_in_words(db, function: Callable[..., object]):
+def test_a_message_that_is_gone_is_an_error_in_words(db, function, arguments):
     with pytest.raises(StoreError, match="does not exist any more"):
-        function(db, 99)
+        function(db, 99, *arguments)
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,18 @@ def test_on_a_full_disk_the_next_write_that_succeeds_stores_what_waited_first(di
         assert store.read(messages.get_message, answer_id).text == "stored, " + LONG + "!"
 
 
+def test_a_block_in_memory_whose_message_is_gone_does_not_stop_later_writes(disk):
+    with Store.open(disk.path / "data") as store:
+        answer_id = fail_to_append(store, disk)
+        disk.free()
+        other = database.connect(store.path)
+        other.execute("DELETE FROM messages WHERE id = ?", (answer_id,))
+        other.close()
+        store.write(chats.create_chat, "next")
+        assert store.unsaved_count == 0
+        assert store.read(chats.load_draft, 0) == "b" * 50_000
+
+
 def test_on_a_full_disk_everything_can_be_saved_elsewhere(disk, tmp_path):
     with Store.open(disk.path / "data") as store:
         answer_id = fail_to_append(store, disk)

@@ -138,9 +138,10 @@ def append_block(
     """Store a committed block: `text` and `thinking` are appended to the message's.
 
     Blocks come in order; one that is stored already is left as it is, so a write may be repeated.
-    Raises StoreError where a block is missing before it.
+    Raises StoreError where a block is missing before it, or the message is gone.
     """
     text, thinking = storable(text), storable(thinking)
+    _chat_of(db, message_id)
     (stored,) = db.execute(
         "SELECT count(*) FROM blocks WHERE message_id = ?", (message_id,)
     ).fetchone()

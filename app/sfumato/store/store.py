@@ -83,6 +83,12 @@ class Store:
         store = cls(folder or paths.data_dir())
         try:
             store._open()
+        except OSError as error:
+            store.close()
+            raise StoreError(
+                f"The chats in {store.folder} could not be opened ({error}); "
+                "check the folder's permissions and its disk."
+            ) from error
         except BaseException:
             store.close()
             raise
@@ -231,11 +237,17 @@ class Store:
             chats.purge_deleted,
             recordings.remove_orphans,
         ):
-            self._attempt(_Call(housekeeping, (), {}))
+            self._keep_house(_Call(housekeeping, (), {}))
         if recordings_report is not None:
-            self._attempt(_Call(repair.add_report, (recordings_report,), {}))
+            self._keep_house(_Call(repair.add_report, (recordings_report,), {}))
         if not is_new and backups.is_due(self.backups_folder):
             self.backup = self._background.submit(self._back_up)
+
+    def _keep_house(self, call: _Call) -> None:
+        try:
+            self._commit(call)
+        except NotStoredError as error:  # it can wait for the next start
+            log.warning("%s was put off: %s", call.function.__name__, error)
 
     def _migrate(self, db: sqlite3.Connection) -> None:
         if not migrations.applied(db):
@@ -307,8 +319,8 @@ class Store:
                 self._commit(self._unsaved[0])
             except NotStoredError:
                 raise
-            except StoreError as error:
-                log.error("dropped %s: %s", self._unsaved[0], error)
+            except (StoreError, sqlite3.Error) as error:  # such as a message removed meanwhile
+                log.error("%s cannot be stored any more: %s", self._unsaved[0], error)
             del self._unsaved[0]
 
     def _keep(self, call: _Call) -> None:
