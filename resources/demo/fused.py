@@ -38,7 +38,9 @@ def norm_forward(self, x: torch.Tensor) -> torch.Tensor:
     return scaled_norm(x, self.weight, self.eps) if self.with_scale else plain_norm(x, self.eps)
 
 
-def rotary(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, unsqueeze_dim: int = 1) -> torch.Tensor:
+def rotary(
+    x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, unsqueeze_dim: int = 1
+) -> torch.Tensor:
     return rotate(x, cos.unsqueeze(unsqueeze_dim), sin.unsqueeze(unsqueeze_dim))
 
 

@@ -1,8 +1,9 @@
-"""The guide's network and its GGUF file: build, write, read back (Hugging Face transformers, PyTorch)."""
+"""The guide's network and its GGUF file: build, write, read back (transformers, PyTorch)."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import gguf
 import numpy as np
@@ -18,32 +19,70 @@ from vocabulary import BOS, EOS, MASK, PAD, UNK, Vocabulary
 
 NAME = "Sfumato built-in guide"
 CANVAS = 64
-SHAPE = dict(
-    hidden=256, dense=512, layers=6, heads=8, kv=4, head=32, kv_full=1, head_full=64, window=256, experts=8, top_k=2,
-    expert=128, context=2048,
-)
-SAMPLER = dict(max_steps=48, t_min=0.4, t_max=0.8, entropy_bound=0.1, stability_threshold=1, confidence_threshold=0.005)
+SHAPE = {
+    "hidden": 256,
+    "dense": 512,
+    "layers": 6,
+    "heads": 8,
+    "kv": 4,
+    "head": 32,
+    "kv_full": 1,
+    "head_full": 64,
+    "window": 256,
+    "experts": 8,
+    "top_k": 2,
+    "expert": 128,
+    "context": 2048,
+}
+SAMPLER = {
+    "max_steps": 48,
+    "t_min": 0.4,
+    "t_max": 0.8,
+    "entropy_bound": 0.1,
+    "stability_threshold": 1,
+    "confidence_threshold": 0.005,
+}
 # what the engine's own template code does, for other readers of the file (thinking off, text only)
 CHAT_TEMPLATE = (
-    "{{ bos_token }}{% for m in messages %}<|turn>{{ 'model' if m['role'] == 'assistant' else m['role'] }}\n"
+    "{{ bos_token }}{% for m in messages %}"
+    "<|turn>{{ 'model' if m['role'] == 'assistant' else m['role'] }}\n"
     "{{ m['content'] | trim }}<turn|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|turn>model\n<|channel>thought\n<channel|>{% endif %}"
 )
 
 
-def build(vocab_size: int, shape: dict[str, int] = SHAPE, canvas: int = CANVAS) -> DiffusionGemmaForBlockDiffusion:
+def build(
+    vocab_size: int, shape: dict[str, int] = SHAPE, canvas: int = CANVAS
+) -> DiffusionGemmaForBlockDiffusion:
     s = shape
     text = DiffusionGemmaTextConfig(
-        vocab_size=vocab_size, hidden_size=s["hidden"], intermediate_size=s["dense"], num_hidden_layers=s["layers"],
-        num_attention_heads=s["heads"], num_key_value_heads=s["kv"], head_dim=s["head"],
-        num_global_key_value_heads=s["kv_full"], global_head_dim=s["head_full"], sliding_window=s["window"],
-        num_experts=s["experts"], top_k_experts=s["top_k"], moe_intermediate_size=s["expert"],
-        use_bidirectional_attention="vision")
+        vocab_size=vocab_size,
+        hidden_size=s["hidden"],
+        intermediate_size=s["dense"],
+        num_hidden_layers=s["layers"],
+        num_attention_heads=s["heads"],
+        num_key_value_heads=s["kv"],
+        head_dim=s["head"],
+        num_global_key_value_heads=s["kv_full"],
+        global_head_dim=s["head_full"],
+        sliding_window=s["window"],
+        num_experts=s["experts"],
+        top_k_experts=s["top_k"],
+        moe_intermediate_size=s["expert"],
+        use_bidirectional_attention="vision",
+    )
     # the class wants a vision tower; the smallest that builds, and nothing of it is used or written
-    vision = Gemma4VisionConfig(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=1,
-                                num_key_value_heads=1, head_dim=16)
+    vision = Gemma4VisionConfig(
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        num_key_value_heads=1,
+        head_dim=16,
+    )
     model = DiffusionGemmaForBlockDiffusion(
-        DiffusionGemmaConfig(text_config=text, vision_config=vision, canvas_length=canvas))
+        DiffusionGemmaConfig(text_config=text, vision_config=vision, canvas_length=canvas)
+    )
     model.set_attn_implementation("eager")
     with torch.no_grad():
         for name, p in model.named_parameters():
@@ -63,7 +102,7 @@ def parameters(model: DiffusionGemmaForBlockDiffusion) -> Iterator[tuple[str, to
     yield "self_cond_gate.weight", sc.gate_proj.weight
     yield "self_cond_up.weight", sc.up_proj.weight
     yield "self_cond_down.weight", sc.down_proj.weight
-    for i, (d, e) in enumerate(zip(dec.layers, enc.layers)):
+    for i, (d, e) in enumerate(zip(dec.layers, enc.layers, strict=True)):
         a = d.self_attn
         named = {
             "attn_norm.weight": d.input_layernorm.weight,
@@ -105,7 +144,10 @@ def write_gguf(path: Path, model: DiffusionGemmaForBlockDiffusion, vocab: Vocabu
     w.add_name(NAME)
     w.add_size_label(f"{count / 1e6:.1f}M")
     w.add_license("apache-2.0")
-    w.add_description(f"Built-in guide ({round(count / 1e6)} million parameters), a demonstration, not DiffusionGemma")
+    w.add_description(
+        f"Built-in guide ({round(count / 1e6)} million parameters), a demonstration, "
+        "not DiffusionGemma"
+    )
     sliding = [t == "sliding_attention" for t in text.layer_types]
     full = text.per_layer_config[sliding.index(False)].head_dim
     narrow = text.per_layer_config[sliding.index(True)].head_dim
@@ -114,8 +156,10 @@ def write_gguf(path: Path, model: DiffusionGemmaForBlockDiffusion, vocab: Vocabu
     w.add_uint32(f"{a}.embedding_length", text.hidden_size)
     w.add_uint32(f"{a}.feed_forward_length", text.intermediate_size)
     w.add_uint32(f"{a}.attention.head_count", text.num_attention_heads)
-    w.add_array(f"{a}.attention.head_count_kv",
-                [layer.num_key_value_heads for layer in text.per_layer_config])
+    w.add_array(
+        f"{a}.attention.head_count_kv",
+        [layer.num_key_value_heads for layer in text.per_layer_config],
+    )
     w.add_float32(f"{a}.rope.freq_base", 1e6)
     w.add_float32(f"{a}.rope.freq_base_swa", 1e4)
     w.add_float32(f"{a}.attention.layer_norm_rms_epsilon", 1e-6)
@@ -142,14 +186,20 @@ def write_gguf(path: Path, model: DiffusionGemmaForBlockDiffusion, vocab: Vocabu
     w.add_array("tokenizer.ggml.scores", [-1000.0] * len(vocab))
     w.add_array("tokenizer.ggml.token_type", vocab.types)
     w.add_array("tokenizer.ggml.merges", [f"{x} {y}" for x, y in vocab.merges])
-    for key, value in dict(bos=BOS, eos=EOS, unknown=UNK, padding=PAD, mask=MASK).items():
+    for key, value in {
+        "bos": BOS,
+        "eos": EOS,
+        "unknown": UNK,
+        "padding": PAD,
+        "mask": MASK,
+    }.items():
         w.add_uint32(f"tokenizer.ggml.{key}_token_id", value)
     w.add_string("tokenizer.chat_template", CHAT_TEMPLATE)
     w.add_bool("tokenizer.ggml.add_space_prefix", False)
     w.add_bool("tokenizer.ggml.add_bos_token", True)
     w.add_quantization_version(2)
     w.add_file_type(7)  # Q8_0
-    # proportional rotary embedding of the full layers: a divisor of 1 keeps a frequency, 1e30 stops it
+    # proportional rotary embedding: a divisor of 1 keeps a frequency, 1e30 stops it
     factors = np.ones(full // 2, np.float32)
     factors[full // 8 :] = 1e30
     w.add_tensor("rope_freqs.weight", factors)
@@ -175,12 +225,20 @@ def read_gguf(path: Path) -> tuple[DiffusionGemmaForBlockDiffusion, Vocabulary]:
 
     a = "diffusion-gemma"
     kv = get(f"{a}.attention.head_count_kv")
-    shape = dict(
-        hidden=get(f"{a}.embedding_length"), dense=get(f"{a}.feed_forward_length"), layers=get(f"{a}.block_count"),
-        heads=get(f"{a}.attention.head_count"), kv=kv[0], head=get(f"{a}.attention.key_length_swa"), kv_full=kv[-1],
-        head_full=get(f"{a}.attention.key_length"), window=get(f"{a}.attention.sliding_window"),
-        experts=get(f"{a}.expert_count"), top_k=get(f"{a}.expert_used_count"),
-        expert=get(f"{a}.expert_feed_forward_length"))
+    shape = {
+        "hidden": get(f"{a}.embedding_length"),
+        "dense": get(f"{a}.feed_forward_length"),
+        "layers": get(f"{a}.block_count"),
+        "heads": get(f"{a}.attention.head_count"),
+        "kv": kv[0],
+        "head": get(f"{a}.attention.key_length_swa"),
+        "kv_full": kv[-1],
+        "head_full": get(f"{a}.attention.key_length"),
+        "window": get(f"{a}.attention.sliding_window"),
+        "experts": get(f"{a}.expert_count"),
+        "top_k": get(f"{a}.expert_used_count"),
+        "expert": get(f"{a}.expert_feed_forward_length"),
+    }
     merges = [(m[: (i := m.index(" ", 1))], m[i + 1 :]) for m in get("tokenizer.ggml.merges")]
     vocab = Vocabulary(get("tokenizer.ggml.tokens"), get("tokenizer.ggml.token_type"), merges)
     model = build(len(vocab), shape, get("diffusion.canvas_length")).eval()

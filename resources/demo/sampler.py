@@ -1,4 +1,4 @@
-"""The entropy-bound sampler in PyTorch, for many prompts of one length at a time (see evaluate.py)."""
+"""The entropy-bound sampler in PyTorch, for many prompts of one length at a time."""
 
 from dataclasses import dataclass
 
@@ -15,9 +15,15 @@ class Answer:
 
 
 @torch.no_grad()
-def denoise(model, cache, position: int, batch: int, generator: torch.Generator,
-            settings: dict[str, float] = SAMPLER) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """One canvas per row. Returns the argmax canvas [batch, canvas], steps [batch], settled [batch]."""
+def denoise(
+    model,
+    cache,
+    position: int,
+    batch: int,
+    generator: torch.Generator,
+    settings: dict[str, float] = SAMPLER,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """One canvas per row: the last draft [batch, canvas], steps [batch], settled [batch]."""
     size, vocab = model.config.canvas_length, model.config.text_config.vocab_size
     limit = int(settings["max_steps"])
     canvas = torch.randint(vocab, (batch, size), generator=generator)
@@ -26,8 +32,12 @@ def denoise(model, cache, position: int, batch: int, generator: torch.Generator,
     steps, settled = torch.zeros(batch, dtype=torch.long), torch.zeros(batch, dtype=torch.bool)
     previous, conditioning = torch.full((batch, size), -1), None
     for left in range(limit, 0, -1):
-        logits = model(past_key_values=cache, decoder_input_ids=canvas, self_conditioning_logits=conditioning,
-                       decoder_position_ids=positions).logits.float()
+        logits = model(
+            past_key_values=cache,
+            decoder_input_ids=canvas,
+            self_conditioning_logits=conditioning,
+            decoder_position_ids=positions,
+        ).logits.float()
         z = logits / (settings["t_min"] + (settings["t_max"] - settings["t_min"]) * left / limit)
         p = z.softmax(-1)
         entropy = -(p * z.log_softmax(-1)).sum(-1)
@@ -40,7 +50,9 @@ def denoise(model, cache, position: int, batch: int, generator: torch.Generator,
         noise = torch.randint(vocab, (batch, size), generator=generator)
         going = ~settled
         result[going], steps[going] = argmax[going], steps[going] + 1
-        settled |= (argmax == previous).all(-1) & (entropy.mean(-1) < settings["confidence_threshold"])
+        settled |= (argmax == previous).all(-1) & (
+            entropy.mean(-1) < settings["confidence_threshold"]
+        )
         if settled.all():
             break
         canvas, previous, conditioning = torch.where(accepted, sampled, noise), argmax, z
@@ -48,8 +60,13 @@ def denoise(model, cache, position: int, batch: int, generator: torch.Generator,
 
 
 @torch.no_grad()
-def answer(model, prompts: list[list[int]], seed: int = 0, max_blocks: int = 4,
-           settings: dict[str, float] = SAMPLER) -> list[Answer]:
+def answer(
+    model,
+    prompts: list[list[int]],
+    seed: int = 0,
+    max_blocks: int = 4,
+    settings: dict[str, float] = SAMPLER,
+) -> list[Answer]:
     """Answer every prompt. Prompts of one length share a batch."""
     out: list[Answer | None] = [None] * len(prompts)
     groups: dict[int, list[int]] = {}
@@ -64,7 +81,9 @@ def answer(model, prompts: list[list[int]], seed: int = 0, max_blocks: int = 4,
             prefix = torch.tensor([prompts[i] for i in rows])
             for _ in range(max_blocks):
                 cache = model.model.encoder(input_ids=prefix).past_key_values
-                canvas, steps, settled = denoise(model, cache, prefix.shape[1], len(rows), generator, settings)
+                canvas, steps, settled = denoise(
+                    model, cache, prefix.shape[1], len(rows), generator, settings
+                )
                 unfinished = []
                 for row, i in enumerate(rows):
                     ids = canvas[row].tolist()

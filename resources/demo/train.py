@@ -7,6 +7,8 @@ Everything is seeded; the log goes to standard output and OUT/training.log, chec
 Objective: each canvas token is replaced by a uniformly random id with probability t; cross-entropy
 against the clean canvas; on half of the steps a first pass without gradient gives the
 self-conditioning logits. Prompts of a batch have one length, so no padding masks are needed.
+One single-threaded process per core, gradients averaged after each step: on a busy machine that
+loses far less than threads which wait for each other hundreds of times in a step.
 """
 
 import argparse
@@ -19,7 +21,9 @@ from pathlib import Path
 
 import corpus
 import fused  # noqa: F401  (replaces slow parts of the model class)
+import phrasing
 import torch
+import torch.distributed as dist
 import vocabulary
 from model import CANVAS, build, parameters, write_gguf
 from sampler import answer
@@ -29,30 +33,44 @@ SIZE = 3072  # tokens in the vocabulary
 BATCH = 32
 PAD_WEIGHT = 0.2  # of a padding position in the loss
 BALANCE = 0.01  # weight of the router's load-balance term
-FILLER = (
-    "something thing maybe kind of stuff really today just quickly simply also maybe please um well like little some any this "
-    "that my friend told me once curious new old nice here now still yet ever so very quite"
-).split()
-SYSTEM = [
-    "Be brief.", "Answer briefly.", "You are a helpful assistant.", "Be friendly and precise.", "Use simple words.",
-    "Answer in English.", "You are the guide of Sfumato.", "Keep it short.", "Be polite.", "Do not use lists.",
-    "Explain things calmly.", "You are a patient teacher.", "Reply in one paragraph.", "Be honest about what you do not know.",
-]
-VAGUE = [
-    "Fill the gap.", "Fill in the gap.", "Fill in the missing words.", "Complete the text.", "Rewrite this passage.",
-    "Revise the selected part.", "Try another wording.", "What comes in between?", "Finish it.", "Write the missing part.",
-    "Continue.", "Make it fit.", "Say it differently.", "Please fill in the rest.", "Improve this sentence.",
-]
-MORE = [
-    "tell me more", "more", "go on", "more please", "tell me more about that", "can you say more", "explain further",
-    "say it differently", "another explanation please", "what else", "elaborate", "and what else", "i don't understand",
-    "explain that again", "could you put it differently", "why", "how so", "what do you mean", "in other words",
-    "can you explain that in more detail", "please go on", "more details",
-]
+# words that may turn up anywhere in a question and mean nothing for its topic
+FILLER = phrasing.word_list(
+    """
+    something thing maybe kind of stuff really today just quickly simply also maybe please um well
+    like little some any this that my friend told me once curious new old nice here now still yet
+    ever so very quite
+    """
+)
+SYSTEM = phrasing.phrases(
+    """
+    Be brief. | Answer briefly. | You are a helpful assistant. | Be friendly and precise. | Use
+    simple words. | Answer in English. | You are the guide of Sfumato. | Keep it short. | Be
+    polite. | Do not use lists. | Explain things calmly. | You are a patient teacher. | Reply in
+    one paragraph. | Be honest about what you do not know.
+    """
+)
+# questions that do not name a topic, for canvases whose pinned text does
+VAGUE = phrasing.phrases(
+    """
+    Fill the gap. | Fill in the gap. | Fill in the missing words. | Complete the text. | Rewrite
+    this passage. | Revise the selected part. | Try another wording. | What comes in between? |
+    Finish it. | Write the missing part. | Continue. | Make it fit. | Say it differently. | Please
+    fill in the rest. | Improve this sentence.
+    """
+)
+MORE = phrasing.phrases(
+    """
+    tell me more | more | go on | more please | tell me more about that | can you say more |
+    explain further | say it differently | another explanation please | what else | elaborate |
+    and what else | i don't understand | explain that again | could you put it differently | why |
+    how so | what do you mean | in other words | can you explain that in more detail | please go
+    on | more details
+    """
+)
 
 
 def learn_vocabulary(topics: list[corpus.Topic]) -> Vocabulary:
-    """Over the answers and a sample of the training phrasings; held-out phrasings are not looked at."""
+    """Over the answers and a sample of the training phrasings; never the held-out ones."""
     counts: Counter[str] = Counter(vocabulary.ROLES)
     rng = random.Random(0)
     for topic in topics:
@@ -60,23 +78,23 @@ def learn_vocabulary(topics: list[corpus.Topic]) -> Vocabulary:
             counts.update({w: 6 * n for w, n in Counter(vocabulary.words(text)).items()})
         for question in rng.sample(topic.train, min(40, len(topic.train))):
             counts.update(vocabulary.words(question))
-            counts.update(vocabulary.words(corpus.as_typed(question, rng, FILLER)))
-    for text in SYSTEM + VAGUE + MORE + corpus.BEFORE + corpus.AFTER:
+            counts.update(vocabulary.words(phrasing.as_typed(question, rng, FILLER)))
+    for text in SYSTEM + VAGUE + MORE + phrasing.BEFORE + phrasing.AFTER:
         counts.update(vocabulary.words(text))
         counts.update(vocabulary.words(" " + text))
     return vocabulary.learn(dict(counts), SIZE)
 
 
 class Examples:
-    """Endless batches (prompt [B, P], canvas [B, C], pinned [B, C] bool), one prompt length per batch."""
+    """Endless batches of prompts [B, P], canvases [B, C] and pinned [B, C]; P differs by batch."""
 
-    def __init__(self, topics: list[corpus.Topic], vocab: Vocabulary, seed: int) -> None:
-        self.topics, self.vocab, self.rng = topics, vocab, random.Random(seed)
+    def __init__(self, topics: list[corpus.Topic], vocab: Vocabulary, seed: int, rows: int) -> None:
+        self.topics, self.vocab, self.rng, self.rows = topics, vocab, random.Random(seed), rows
         self.weights = [2.5 if t.off_topic else 1.0 for t in topics]
         self.waiting: dict[int, list[tuple[list[int], list[int], list[bool]]]] = {}
 
     def question(self, topic: corpus.Topic) -> str:
-        return corpus.as_typed(self.rng.choice(topic.train), self.rng, FILLER)
+        return phrasing.as_typed(self.rng.choice(topic.train), self.rng, FILLER)
 
     def one(self) -> tuple[list[int], list[int], list[bool]]:
         rng, vocab = self.rng, self.vocab
@@ -88,7 +106,10 @@ class Examples:
         kind, pinned_share = rng.random(), 0.0
         if kind < 0.05:  # a follow-up gets another answer of the same topic
             earlier = rng.choice([a for a in topic.answers if a != target])
-            turns, question = [(question, earlier)], corpus.as_typed(rng.choice(MORE), rng, FILLER)
+            turns, question = (
+                [(question, earlier)],
+                phrasing.as_typed(rng.choice(MORE), rng, FILLER),
+            )
         elif kind < 0.17:
             for _ in range(rng.choice([1, 1, 1, 2, 3])):
                 before = rng.choice(self.topics)
@@ -98,7 +119,9 @@ class Examples:
             if rng.random() < 0.5:
                 question = rng.choice(VAGUE)
         ids = prompt(vocab, turns, question, system)
-        if turns:  # shorten the first answer until the length is one of a few, so that batches fill up
+        if (
+            turns
+        ):  # shorten the first answer until the length is one of a few, so that batches fill up
             asked, answered = turns[0]
             whole = vocab.encode(answered)
             spare = len(ids) % 16
@@ -128,9 +151,9 @@ class Examples:
             length = len(example[0])
             row = self.waiting.setdefault(length, [])
             row.append(example)
-            if len(row) == (BATCH if length <= 72 else BATCH // 2):
+            if len(row) == (self.rows if length <= 72 else self.rows // 2):
                 del self.waiting[length]
-                ids, canvas, pinned = zip(*row)
+                ids, canvas, pinned = zip(*row, strict=True)
                 return torch.tensor(ids), torch.tensor(canvas), torch.tensor(pinned)
 
 
@@ -164,6 +187,23 @@ class Balance:
         return total
 
 
+class Averager:
+    """Means of the gradients over all processes, in one flat buffer."""
+
+    def __init__(self, model) -> None:
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.flat = torch.zeros(sum(p.numel() for p in self.parameters))
+        at = 0
+        for p in self.parameters:
+            p.grad = self.flat[at : at + p.numel()].view_as(p)
+            at += p.numel()
+
+    def step(self) -> None:
+        dist.all_reduce(self.flat)
+        self.flat /= dist.get_world_size()
+        self.flat *= min(1.0, 1.0 / (self.flat.norm().item() + 1e-6))
+
+
 def loss_of(model, batch, size: int, rng: random.Random, conditioned: bool) -> torch.Tensor:
     ids, canvas, pinned = batch
     rows = len(ids)
@@ -177,14 +217,20 @@ def loss_of(model, batch, size: int, rng: random.Random, conditioned: bool) -> t
         conditioning = None
         if conditioned:
             with torch.no_grad():
-                # the sampler's conditioning comes from an earlier, noisier canvas: so does half of this
-                earlier = corrupt(noisy, pinned, torch.rand(rows), size) if rng.random() < 0.5 else noisy
+                # the sampler conditions on an earlier, noisier canvas: so does half of this
+                earlier = (
+                    corrupt(noisy, pinned, torch.rand(rows), size) if rng.random() < 0.5 else noisy
+                )
                 z = model(past_key_values=cache, decoder_input_ids=earlier).logits.float()
                 z = z / (0.4 + 0.4 * t)[:, None, None]
                 one_hot = torch.zeros_like(z).scatter(-1, canvas[..., None], 100.0)
                 conditioning = torch.where(pinned[..., None], one_hot, z)
-        logits = model(past_key_values=cache, decoder_input_ids=noisy, self_conditioning_logits=conditioning).logits
-    each = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), canvas.flatten(), reduction="none")
+        logits = model(
+            past_key_values=cache, decoder_input_ids=noisy, self_conditioning_logits=conditioning
+        ).logits
+    each = torch.nn.functional.cross_entropy(
+        logits.float().flatten(0, 1), canvas.flatten(), reduction="none"
+    )
     weight = torch.where(canvas == PAD, PAD_WEIGHT, 1.0)
     weight = torch.where(pinned, 0.1, weight).flatten()
     return (each * weight).sum() / weight.sum()
@@ -198,29 +244,28 @@ def rate(step: int, steps: int, peak: float) -> float:
     return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, rest))))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("build/guide"))
-    parser.add_argument("--steps", type=int, default=7000)
-    parser.add_argument("--peak", type=float, default=1.8e-3, help="learning rate")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
-    parser.add_argument("--seed", type=int, default=1)
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(args.threads)
+def train(rank: int, args: argparse.Namespace) -> None:
+    """One process of the run. Only the first writes."""
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(args.port)}
+    dist.init_process_group("gloo", rank=rank, world_size=args.processes)
+    torch.set_num_threads(1)
     torch.manual_seed(args.seed)
     topics = corpus.load()
     words = args.out / "vocabulary.json"
     vocab = Vocabulary.load(words) if args.resume else learn_vocabulary(topics)
-    vocab.save(words)
+    if rank == 0 and not args.resume:
+        vocab.save(words)
     model = build(len(vocab)).train()
     balance = Balance(model)
     weights = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
     others = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
     optimiser = torch.optim.AdamW(
-        [dict(params=weights, weight_decay=0.01), dict(params=others, weight_decay=0.0)],
-        lr=args.peak, betas=(0.9, 0.98), fused=True)
+        [{"params": weights, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}],
+        lr=args.peak,
+        betas=(0.9, 0.98),
+        fused=True,
+    )
+    averager = Averager(model)
     named = dict(parameters(model))
     average = {n: p.detach().clone() for n, p in named.items()}
     first = 0
@@ -230,44 +275,60 @@ def main() -> None:
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         average, first = state["average"], state["step"]
-        torch.manual_seed(args.seed + first)
-    examples = Examples(topics, vocab, args.seed + first)
+    seed = args.seed + first + 1_000_003 * rank  # same weights in every process, other examples
+    torch.manual_seed(seed)
+    examples = Examples(topics, vocab, seed, BATCH // args.processes)
     rng = random.Random(args.seed + first)
     # the run's own watch on held-out wording: the first of every topic, one canvas, all noise
     watch = [(t, t.held_out[0]) for t in topics][::5]
-    log_file = (args.out / "training.log").open("a")
 
     def log(text: str) -> None:
-        print(text, flush=True)
-        log_file.write(text + "\n")
-        log_file.flush()
+        if rank == 0:
+            print(text, flush=True)
+            with (args.out / "training.log").open("a") as file:
+                file.write(text + "\n")
 
     count = sum(p.numel() for p in named.values())
-    log(f"# {count / 1e6:.2f} M parameters, vocabulary {len(vocab)}, canvas {CANVAS}, batch {BATCH}, "
+    log(
+        f"# {count / 1e6:.2f} M parameters, vocabulary {len(vocab)}, canvas {CANVAS}, "
+        f"batch {BATCH}, "
         f"{len(topics)} topics, {sum(len(t.answers) for t in topics)} answers, "
-        f"{sum(len(t.train) for t in topics)} phrasings, seed {args.seed}, steps {first} to {args.steps}, "
-        f"peak {args.peak}, torch {torch.__version__}, {args.threads} threads")
+        f"{sum(len(t.train) for t in topics)} phrasings; seed {args.seed}, "
+        f"steps {first} to {args.steps}, peak {args.peak}, torch {torch.__version__}, "
+        f"{args.processes} processes"
+    )
     recent, started, clock = 0.0, time.time(), time.time()
     for step in range(first, args.steps):
         for group in optimiser.param_groups:
             group["lr"] = rate(step, args.steps, args.peak)
         loss = loss_of(model, examples.batch(), len(vocab), rng, rng.random() < 0.5)
         (loss + BALANCE * balance.take()).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        averager.step()
         optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+        averager.flat.zero_()
+        if rank:
+            continue
         decay = min(0.998, (step + 1) / (step + 10))
         with torch.no_grad():
             torch._foreach_lerp_(list(average.values()), list(named.values()), 1 - decay)
         recent += loss.item() / 50
         done = step + 1
         if done % 50 == 0:
-            log(f"step {done} loss {recent:.4f} lr {rate(step, args.steps, args.peak):.2e} "
-                f"{(time.time() - clock) / 50:.3f} s/step {time.time() - started:.0f} s")
+            log(
+                f"step {done} loss {recent:.4f} lr {rate(step, args.steps, args.peak):.2e} "
+                f"{(time.time() - clock) / 50:.3f} s/step {time.time() - started:.0f} s"
+            )
             recent, clock = 0.0, time.time()
         if done % 250 == 0 or done == args.steps:
-            torch.save(dict(model=model.state_dict(), optimiser=optimiser.state_dict(), average=average, step=done),
-                       checkpoint.with_suffix(".tmp"))
+            torch.save(
+                {
+                    "model": model.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "average": average,
+                    "step": done,
+                },
+                checkpoint.with_suffix(".tmp"),
+            )
             os.replace(checkpoint.with_suffix(".tmp"), checkpoint)
         if done % 500 == 0 or done == args.steps:
             raw = {n: p.detach().clone() for n, p in named.items()}
@@ -278,12 +339,23 @@ def main() -> None:
             write_gguf(args.out / "guide.tmp", model, vocab)
             os.replace(args.out / "guide.tmp", args.out / "guide.gguf")
             with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-                got = answer(model, [prompt(vocab, [], corpus.as_typed(q, random.Random(1), [])) for _, q in watch[:16]])
-            for (t, q), a in list(zip(watch, got))[:5]:
+                got = answer(
+                    model,
+                    [
+                        prompt(vocab, [], phrasing.as_typed(q, random.Random(1), []))
+                        for _, q in watch[:16]
+                    ],
+                )
+            for (t, q), a in list(zip(watch, got, strict=True))[:5]:
                 log(f"  {t.name} | {q} | {a.steps} | {vocab.decode(a.ids)}")
-            log(f"  mean steps {sum(sum(a.steps) for a in got) / sum(len(a.steps) for a in got):.1f}, settled "
-                f"{sum(sum(a.settled) for a in got)} of {sum(len(a.settled) for a in got)}, experts used "
-                + " ".join(f"{x.min():.2f}-{x.max():.2f}" for x in balance.used / balance.used.sum(-1, keepdim=True)))
+            steps = [n for a in got for n in a.steps]
+            settled = [n for a in got for n in a.settled]
+            shares = balance.used / balance.used.sum(-1, keepdim=True)
+            log(
+                f"  mean steps {sum(steps) / len(steps):.1f}, "
+                f"settled {sum(settled)} of {len(settled)}, share of each layer's experts "
+                + " ".join(f"{x.min():.2f}-{x.max():.2f}" for x in shares)
+            )
             balance.used.zero_()
             model.train()
             with torch.no_grad():
@@ -291,6 +363,25 @@ def main() -> None:
                     p.copy_(raw[n])
             clock = time.time()
     log(f"# done: {args.out / 'guide.gguf'}")
+    dist.destroy_process_group()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=Path("build/guide"))
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--peak", type=float, default=1.8e-3, help="learning rate")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument(
+        "--port", type=int, default=29517, help="for the processes to meet, on loopback"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    torch.multiprocessing.spawn(train, (args,), nprocs=args.processes)
 
 
 if __name__ == "__main__":

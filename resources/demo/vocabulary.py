@@ -1,9 +1,9 @@
-"""The guide's vocabulary: Gemma-style byte-pair encoding, a few thousand pieces, learned from the text.
+"""The guide's vocabulary: Gemma-style byte-pair encoding, learned from the text.
 
 Spaces become `▁`; pieces never cross a word, so merging a whole line (as llama.cpp does for
 `tokenizer.ggml.model = "gemma4"`) and merging word by word (as here, for speed) give the same ids.
-Special tokens, runs of newlines and of spaces, and the byte pieces keep the ids of the published model;
-ids that are unused there hold ordinary pieces here.
+Special tokens, runs of newlines and of spaces, and the byte pieces keep the ids of the published
+model; ids that are unused there hold ordinary pieces here.
 """
 
 import json
@@ -15,12 +15,25 @@ PAD, EOS, BOS, UNK, MASK = range(5)
 TURN, END_OF_TURN, CHANNEL, END_OF_CHANNEL, NEWLINE = 105, 106, 100, 101, 107
 STOP = {EOS, END_OF_TURN, 50}
 CONTROL = {
-    0: "<pad>", 1: "<eos>", 2: "<bos>", 3: "<unk>", 4: "<mask>", 46: "<|tool>", 47: "<tool|>", 98: "<|think|>",
-    105: "<|turn>", 106: "<turn|>",
+    0: "<pad>",
+    1: "<eos>",
+    2: "<bos>",
+    3: "<unk>",
+    4: "<mask>",
+    46: "<|tool>",
+    47: "<tool|>",
+    98: "<|think|>",
+    105: "<|turn>",
+    106: "<turn|>",
 }
 USER_DEFINED = {
-    48: "<|tool_call>", 49: "<tool_call|>", 50: "<|tool_response>", 51: "<tool_response|>", 52: '<|"|>',
-    100: "<|channel>", 101: "<channel|>",
+    48: "<|tool_call>",
+    49: "<tool_call|>",
+    50: "<|tool_response>",
+    51: "<tool_response|>",
+    52: '<|"|>',
+    100: "<|channel>",
+    101: "<channel|>",
 }
 BYTES = 238  # id of <0x00>
 NORMAL, CONTROL_TYPE, USER_TYPE, BYTE_TYPE = 1, 3, 4, 6
@@ -50,7 +63,10 @@ class Vocabulary:
             return (self.ids[word],)
         parts = list(word)
         while len(parts) > 1:
-            best = min(range(len(parts) - 1), key=lambda i: self.ranks.get((parts[i], parts[i + 1]), 1 << 30))
+            best = min(
+                range(len(parts) - 1),
+                key=lambda i: self.ranks.get((parts[i], parts[i + 1]), 1 << 30),
+            )
             if (parts[best], parts[best + 1]) not in self.ranks:
                 break
             parts[best : best + 2] = [parts[best] + parts[best + 1]]
@@ -74,7 +90,11 @@ class Vocabulary:
 
     def save(self, path: Path) -> None:
         merges = [f"{a} {b}" for a, b in self.merges]
-        path.write_text(json.dumps({"tokens": self.tokens, "types": self.types, "merges": merges}, ensure_ascii=False))
+        path.write_text(
+            json.dumps(
+                {"tokens": self.tokens, "types": self.types, "merges": merges}, ensure_ascii=False
+            )
+        )
 
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":
@@ -90,18 +110,24 @@ def learn(counts: dict[str, int], size: int) -> Vocabulary:
     fixed |= {138 + n - 2: "▁" * n for n in range(2, 32)}
     fixed |= {BYTES + b: f"<0x{b:02X}>" for b in range(256)}
     taken = set(fixed.values())
-    alphabet = {c for w in counts for c in w if c != "\n"} | {chr(c) for c in range(33, 127)} | {"▁"}
+    alphabet = (
+        {c for w in counts for c in w if c != "\n"} | {chr(c) for c in range(33, 127)} | {"▁"}
+    )
     pieces = sorted(alphabet)
     room = size - len(fixed)
     # runs of spaces first: every way to put two runs together
     merges = [("▁" * a, "▁" * (n - a)) for n in range(2, 32) for a in range(1, n)]
-    weights = {w: 1 << 20 if w in ROLES else n for w, n in counts.items() if w[0] != "\n" and not w.startswith("▁▁")}
+    weights = {
+        w: 1 << 20 if w in ROLES else n
+        for w, n in counts.items()
+        if w[0] != "\n" and not w.startswith("▁▁")
+    }
     state = {w: list(w) for w in weights}
     pairs: dict[tuple[str, str], int] = {}
     users: dict[tuple[str, str], set[str]] = {}
 
     def count(word: str, sign: int) -> None:
-        for pair in zip(state[word], state[word][1:]):
+        for pair in zip(state[word], state[word][1:], strict=False):
             pairs[pair] = pairs.get(pair, 0) + sign * weights[word]
             users.setdefault(pair, set()).add(word)
 
@@ -128,9 +154,9 @@ def learn(counts: dict[str, int], size: int) -> Vocabulary:
     tokens = [""] * (len(fixed) + len(pieces))
     for i, t in fixed.items():
         tokens[i] = t
-    # frequent pieces take the free low ids last, so that ids follow merge order above the byte pieces
+    # ids follow merge order above the byte pieces; the last pieces take the free low ids
     free = [i for i in range(len(tokens)) if i not in fixed]
-    for i, piece in zip(free[160:] + free[:160], pieces):
+    for i, piece in zip(free[160:] + free[:160], pieces, strict=False):
         tokens[i] = piece
     types = [NORMAL] * len(tokens)
     for ids, kind in ((CONTROL, CONTROL_TYPE), (USER_DEFINED, USER_TYPE)):
@@ -144,8 +170,10 @@ def learn(counts: dict[str, int], size: int) -> Vocabulary:
 # ------------------------------------------------------------------------------------------ prompts
 
 
-def prompt(vocab: Vocabulary, turns: list[tuple[str, str]], question: str, system: str | None = None) -> list[int]:
-    """Ids of a conversation up to the place where the answer begins (chat template, thinking off)."""
+def prompt(
+    vocab: Vocabulary, turns: list[tuple[str, str]], question: str, system: str | None = None
+) -> list[int]:
+    """Ids of a conversation up to where the answer begins (chat template, thinking off)."""
     role = {r: vocab.ids[r] for r in ROLES}
     ids = [BOS]
 
