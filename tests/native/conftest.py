@@ -1,9 +1,22 @@
+"""Models to test with; SFUMATO_NATIVE_LIBRARY names another build of the extension."""
+
+import importlib.util
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+if library := os.environ.get("SFUMATO_NATIVE_LIBRARY"):
+    spec = importlib.util.spec_from_file_location("sfumato.engine._native", library)
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[spec.name])
+
 from sfumato.engine._native import Model
 from sfumato.engine.model_file import ModelFile
 from sfumato.engine.verify import open_model

@@ -97,3 +97,86 @@ def instruction_set() -> str: ...
 # One per NVIDIA device: id ("cuda:0"), name, memory_bytes, free_bytes, compute_capability ("8.9"),
 # driver, usable, reason (why it is not usable, part of a sentence, else ""). No driver: no devices.
 def cuda_devices() -> list[dict[str, Any]]: ...
+
+# Single operations on arrays, for tests and benches. A matrix is its type's number in the file format
+# and its blocks: [rows, row_bytes], or several matrices [matrices, rows, row_bytes].
+F32 = npt.NDArray[np.float32]
+Blocks = tuple[int, npt.NDArray[np.uint8]]
+
+def op_dequantize(rows: Blocks) -> F32: ...
+def op_unpack(w: Blocks, compute: str) -> F32: ...
+def op_linear(w: Blocks, x: F32, compute: str, threads: int = 2) -> F32: ...
+def op_rms_norm(
+    x: F32,
+    *,
+    weight: F32 | None = None,
+    plus: F32 | None = None,
+    residual: F32 | None = None,
+    scale: float = 1.0,
+    eps: float,
+) -> F32: ...
+def op_rope(
+    x: F32,
+    *,
+    head_dim: int,
+    weight: F32 | None = None,
+    frequencies: F32 | None = None,
+    first_position: int = 0,
+    eps: float,
+) -> F32: ...
+def op_attention(
+    q: F32,
+    keys: F32,
+    values: F32,
+    *,
+    head_dim: int,
+    first_position: int,
+    causal: bool,
+    window: int,
+    capacity: int,
+    half: bool,
+    pass_rows: int,
+) -> F32: ...
+def op_mlp(x: F32, gate: Blocks, up: Blocks, down: Blocks, *, compute: str) -> F32: ...
+def op_moe(
+    a: F32,
+    x: F32,
+    *,
+    router: F32,
+    router_scale: F32,
+    expert_scale: F32,
+    gate: Blocks,
+    up: Blocks,
+    down: Blocks,
+    top_k: int,
+    eps: float,
+    compute: str,
+    threads: int = 2,
+) -> F32: ...
+def op_logits(
+    hidden: F32,
+    embedding: Blocks,
+    *,
+    softcap: float,
+    temperature: float,
+    uniform: F32,
+    pinned: Sequence[int],
+    scale: float,
+    compute: str,
+    threads: int = 2,
+) -> dict[str, Any]: ...
+def op_denoise_step(
+    *,
+    entropy: F32,
+    sampled: Ids,
+    renoise: Ids,
+    pinned: Ids,
+    argmax: Ids,
+    previous_argmax: Ids,
+    same_steps: int,
+    entropy_bound: float,
+    stability_threshold: int,
+    confidence_threshold: float,
+) -> dict[str, Any]: ...
+def op_philox(counter: Sequence[int], seed: int) -> list[int]: ...
+def op_count_tasks(threads: int, tasks: int, runs: int) -> list[int]: ...
