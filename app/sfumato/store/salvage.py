@@ -125,6 +125,7 @@ class _Pages:
         self.size, self.usable = _page_size(data, log)
         self._data = data
         self._overlay = _log_pages(log, self.size)
+        self.bytes = len(data) + len(log)
 
     def numbers(self) -> Iterator[int]:
         last = max(len(self._data) // self.size, *self._overlay, 0)
@@ -192,6 +193,8 @@ def _row(pages: _Pages, page: bytes, at: int) -> tuple[int, Row, bool]:
     length, at = _varint(page, at)
     row_id, at = _varint(page, at)
     row_id -= (row_id >> 63) << 64
+    if length > pages.bytes:
+        raise ValueError("a row longer than the file")
     usable = pages.usable
     local = length
     if length > usable - 35:
