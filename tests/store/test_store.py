@@ -210,6 +210,14 @@ def test_on_a_full_disk_the_next_write_that_succeeds_stores_what_waited_first(di
         assert store.read(messages.get_message, answer_id).text == "stored, " + LONG + "!"
 
 
+def test_what_waits_in_memory_is_stored_at_the_end_if_there_is_room(disk):
+    with Store.open(disk.path / "data") as store:
+        answer_id = fail_to_append(store, disk)
+        disk.free()
+    with Store.open(disk.path / "data") as store:
+        assert store.read(messages.get_message, answer_id).text == "stored, " + LONG
+
+
 def test_a_block_in_memory_whose_message_is_gone_does_not_stop_later_writes(disk):
     with Store.open(disk.path / "data") as store:
         answer_id = fail_to_append(store, disk)

@@ -24,7 +24,6 @@ from sfumato.store.types import (
     Block,
     Conversation,
     Message,
-    Role,
     State,
 )
 
@@ -326,7 +325,7 @@ def _insert(
     db: sqlite3.Connection,
     chat_id: int,
     parent_id: int | None,
-    role: Role | str,
+    role: str,
     state: State,
     text: str,
 ) -> int:

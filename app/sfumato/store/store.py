@@ -154,7 +154,12 @@ class Store:
         self._writer.submit(self._save_elsewhere, path).result()
 
     def close(self) -> None:
-        """Finish what was submitted, then let go of the files."""
+        """Finish what was submitted, try once more what waits in memory, let go of the files."""
+        if self._unsaved:
+            try:
+                self.retry_unsaved()
+            except StoreError as error:
+                log.error("%d writes are lost: %s", self.unsaved_count, error)
         self._writer.shutdown(wait=True)
         self._background.shutdown(wait=True)
         for reader in self._readers:
