@@ -19,6 +19,9 @@ namespace {
 // elsewhere.
 constexpr int spins = 400;
 
+// As the next task: no run has so many, so nothing can be taken.
+constexpr uint64_t closed = 0xffffffff;
+
 void pause() {
 #if defined(__x86_64__) || defined(_M_X64)
     _mm_pause();
@@ -65,12 +68,16 @@ void Threads::start(int tasks, Body body, void* context) {
     }
     // Nothing of the last run is left to take: its tasks are all done.
     const uint64_t run = (next_.load(std::memory_order_relaxed) >> 32) + 1;
-    body_.store(body, std::memory_order_relaxed);
-    context_.store(context, std::memory_order_relaxed);
-    tasks_.store(static_cast<uint32_t>(tasks), std::memory_order_relaxed);
+    // A worker may still be looking for tasks of the last run: close the counter before it can see
+    // how many the new run has, or it takes one that neither has.
+    next_.store(run << 32 | closed, std::memory_order_relaxed);
+    body_.store(body, std::memory_order_release);
+    context_.store(context, std::memory_order_release);
+    tasks_.store(static_cast<uint32_t>(tasks), std::memory_order_release);
     done_.store(0, std::memory_order_relaxed);
     next_.store(run << 32, std::memory_order_release);
-    run_.store(static_cast<uint32_t>(run), std::memory_order_release);
+    // In the single total order, or notify_all might look for sleepers before they see the run.
+    run_.store(static_cast<uint32_t>(run), std::memory_order_seq_cst);
     run_.notify_all();
     take_tasks(run, 0);
     const auto all = static_cast<uint32_t>(tasks);
@@ -92,9 +99,9 @@ void Threads::work(int worker) {
 void Threads::take_tasks(uint64_t run, int worker) {
     while (true) {
         uint64_t next = next_.load(std::memory_order_acquire);
-        const uint32_t tasks = tasks_.load(std::memory_order_relaxed);
-        const Body body = body_.load(std::memory_order_relaxed);
-        void* context = context_.load(std::memory_order_relaxed);
+        const uint32_t tasks = tasks_.load(std::memory_order_acquire);
+        const Body body = body_.load(std::memory_order_acquire);
+        void* context = context_.load(std::memory_order_acquire);
         if ((next >> 32) != run || static_cast<uint32_t>(next) >= tasks) return;
         // Succeeds only if no other run began since `next` was read, so body and context belong to
         // it.
