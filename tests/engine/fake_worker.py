@@ -64,6 +64,8 @@ def load(request: Load, progress: Callable[[float], bool]) -> tuple[Session, Loa
     for panel in range(10):
         if scenario == "cancel" and panel == 3:
             wait_for(CancelLoad)
+        if scenario == "newer load" and panel == 3:
+            wait_for(CountTokens)  # which came behind it
         if not progress(panel / 10):
             raise CancelledError("given up")
     tokenizer = Tokenizer.open(file.path)

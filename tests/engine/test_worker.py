@@ -237,6 +237,28 @@ def test_cancel_without_a_load_cancels_nothing_later(start, model):
     assert engine.load(model)
 
 
+def test_a_newer_load_ends_an_older_one(start, model, tmp_path):
+    newer = tmp_path / "newer.gguf"
+    newer.write_bytes(model.read_bytes())
+    engine = start("newer load")
+    engine.send(
+        Load(path=str(model)), Load(path=str(newer)), CountTokens(request=1, messages=HELLO)
+    )
+    events = engine.until(Loaded, Failed)
+    assert events[-1].path == str(newer)
+    assert not any(isinstance(event, Unloaded) for event in events)
+
+
+def test_a_load_ends_the_answer_under_way(start, model):
+    engine = start("endless")
+    engine.load(model)
+    engine.send(Generate(turn=1, messages=HELLO))
+    engine.until(Denoised)
+    engine.send(Load(path=str(model)))
+    assert engine.until(Finished)[-1].reason == "stopped"
+    engine.until(Loaded)
+
+
 def test_an_unloaded_model_answers_nothing(start, model):
     engine = start()
     engine.load(model)

@@ -67,7 +67,7 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Load(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """Open a model; one at a time, a loaded one is closed first."""
+    """Open a model. It ends an answer and a load that are under way, and closes a loaded one."""
 
     path: str
     device: str = "auto"  # auto | cpu | cuda:N

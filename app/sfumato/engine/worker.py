@@ -118,8 +118,9 @@ class Worker:
         self._lock = threading.Lock()
         self._unanswered: set[int] = set()  # turns
         self._stopped: set[int] = set()  # of these
-        self._loads = 0  # not answered yet
-        self._cancelled = False
+        self._newest_load = 0  # how many were read; a newer one makes an older one pointless
+        self._cancelled_load = 0  # this one and those before are
+        self._load_under_way = 0
         self._ending = False
 
     def run(self, devices: Sequence[Device]) -> None:
@@ -149,6 +150,7 @@ class Worker:
 
     def _load(self, request: Load) -> None:
         self._unload()
+        self._load_under_way += 1
         told = -1.0
 
         def progress(fraction: float) -> bool:
@@ -156,18 +158,18 @@ class Worker:
             if fraction >= told + 0.01:
                 told = fraction
                 self._outbox.post(Loading(fraction))
-            return not (self._cancelled or self._ending)
+            return (
+                self._cancelled_load < self._load_under_way == self._newest_load
+                and not self._ending
+            )
 
         try:
             self._session, loaded = self._loader(request, progress)
         except CancelledError:
-            self._outbox.post(Unloaded())
+            if self._load_under_way == self._newest_load:
+                self._outbox.post(Unloaded())
         else:
             self._outbox.post(loaded)
-        finally:
-            with self._lock:
-                self._loads -= 1
-                self._cancelled = False
 
     def _unload(self) -> None:
         if self._session is not None:
@@ -229,14 +231,17 @@ class Worker:
                     self._stopped |= {request.turn} & self._unanswered
                     return
                 case CancelLoad():
-                    self._cancelled = self._loads > 0
+                    self._cancelled_load = self._newest_load
                     return
                 case Shutdown():
                     self._ending = True
                 case Generate():
                     self._unanswered.add(request.turn)
                 case Load():
-                    self._loads += 1
+                    self._newest_load += 1
+                    self._stopped |= self._unanswered
+                case Unload():
+                    self._stopped |= self._unanswered
                 case CountTokens():
                     self._counts.put(request)
         self._requests.put(request)
