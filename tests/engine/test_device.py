@@ -15,7 +15,7 @@ def gpu(number: int, free: int, *, usable: bool = True, reason: str = "") -> Dev
         id=f"cuda:{number}",
         name=f"GPU {number}",
         memory_bytes=24 * GIB,
-        detail="compute capability 8.9, driver 580",
+        detail="compute capability 8.9, CUDA 13.0",
         usable=usable,
         reason=reason,
         free_bytes=free,
@@ -38,7 +38,7 @@ def test_auto_takes_the_cpu_where_the_model_does_not_fit_and_says_why():
 
 
 def test_auto_says_that_there_is_no_gpu():
-    assert "no NVIDIA GPU was found" in device.place("auto", GIB, [CPU]).sentence
+    assert "there is no NVIDIA GPU that this build can use" in device.place("auto", GIB, [CPU]).sentence
 
 
 def test_auto_says_why_a_gpu_cannot_be_used():

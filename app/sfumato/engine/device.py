@@ -58,7 +58,7 @@ def place(requested: str, needed_bytes: int, found: Sequence[Device]) -> Placeme
         return Placement(gpu.id, f"On {gpu.name}, as chosen.")
     usable = [gpu for gpu in gpus if gpu.usable]
     if not usable:
-        why = "; ".join(f"{gpu.name}: {gpu.reason}" for gpu in gpus) or "no NVIDIA GPU was found"
+        why = "; ".join(f"{gpu.name}: {gpu.reason}" for gpu in gpus) or "there is no NVIDIA GPU that this build can use"
         return Placement("cpu", f"{on_cpu}: {why}.")
     gpu = max(usable, key=_free)
     memory = f"{gigabytes(needed_bytes)} are needed, {gigabytes(_free(gpu))} are free"
@@ -140,7 +140,7 @@ def _gpus() -> list[Device]:
             name=gpu["name"],
             memory_bytes=gpu["memory_bytes"],
             free_bytes=gpu["free_bytes"],
-            detail=f"compute capability {gpu['compute_capability']}, driver {gpu['driver']}",
+            detail=f"compute capability {gpu['compute_capability']}, CUDA {gpu['driver']}",
             usable=gpu["usable"],
             reason=gpu["reason"],
         )
