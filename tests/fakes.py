@@ -235,7 +235,7 @@ class FakeEngine(QObject):
             name="Built-in guide",
             parameters=12_000_000,
             device="cpu",
-            placement="On the CPU (Fake CPU, 2 cores, none): no NVIDIA GPU was found.",
+            placement="On the CPU (Fake CPU, 2 cores, none), as chosen.",
             context=4096,
             canvas=16,
             vocab=8192,

@@ -58,7 +58,8 @@ def place(requested: str, needed_bytes: int, found: Sequence[Device]) -> Placeme
         return Placement(gpu.id, f"On {gpu.name}, as chosen.")
     usable = [gpu for gpu in gpus if gpu.usable]
     if not usable:
-        why = "; ".join(f"{gpu.name}: {gpu.reason}" for gpu in gpus) or "there is no NVIDIA GPU that this build can use"
+        reasons = "; ".join(f"{gpu.name}: {gpu.reason}" for gpu in gpus)
+        why = reasons or "there is no NVIDIA GPU that this build can use"
         return Placement("cpu", f"{on_cpu}: {why}.")
     gpu = max(usable, key=_free)
     memory = f"{gigabytes(needed_bytes)} are needed, {gigabytes(_free(gpu))} are free"
