@@ -10,8 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QLibraryInfo, QLocale, QLoggingCategory, QTimer, QTranslator
-from PySide6.QtGui import QIcon
+from PySide6.QtCore import QLibraryInfo, QLocale, QLoggingCategory, Qt, QTimer, QTranslator
+from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication, QMessageBox
 
 from sfumato import __version__, paths
@@ -26,6 +26,7 @@ from sfumato.services.recordings import Recordings
 from sfumato.services.settings import SettingsService
 from sfumato.services.single_instance import SingleInstance
 from sfumato.services.store_calls import StoreCalls
+from sfumato.services.store_health import StoreHealth
 from sfumato.services.token_counter import TokenCounter
 from sfumato.store import settings as stored_settings
 from sfumato.store.settings import Settings
@@ -52,6 +53,7 @@ class Parts:
     recordings: Recordings
     counter: TokenCounter
     library: ModelLibrary
+    health: StoreHealth
     theme: Theme
     window: MainWindow
 
@@ -89,8 +91,18 @@ def build(
     motion.ask()
     counter = TokenCounter(client, model, chats)
     library = ModelLibrary(settings)
+    health = StoreHealth(calls)
     window = MainWindow(
-        theme, settings, chats, generation, model, recordings, counter, library, store.folder
+        theme,
+        settings,
+        chats,
+        generation,
+        model,
+        recordings,
+        counter,
+        library,
+        health,
+        store.folder,
     )
     # The window must not end before what it asks the desktop does.
     motion.setParent(window)
@@ -105,6 +117,7 @@ def build(
         recordings=recordings,
         counter=counter,
         library=library,
+        health=health,
         theme=theme,
         window=window,
     )
@@ -113,13 +126,21 @@ def build(
 def _apply_look(theme: Theme, settings: Settings, system_reduces_motion: bool) -> None:
     theme.apply(
         choice=settings.theme,
-        high_contrast=settings.high_contrast == "on",
+        high_contrast=settings.high_contrast == "on"
+        or (settings.high_contrast == "system" and _system_wants_contrast()),
         zoom=settings.zoom_percent / 100,
         text_px=round(settings.font_size * 4 / 3) if settings.font_size else 15,
         bundled_fonts=settings.font_family != "system",
         reduced_motion=settings.reduced_motion == "on"
         or (settings.reduced_motion == "system" and system_reduces_motion),
     )
+
+
+def _system_wants_contrast() -> bool:
+    # Named, because PySide drops the accessibility hints with the last reference to these.
+    hints = QGuiApplication.styleHints()
+    preference = hints.accessibility().contrastPreference()
+    return bool(preference == Qt.ContrastPreference.HighContrast)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -147,13 +168,29 @@ def run(args: argparse.Namespace) -> int:
     parts.chats.open_last()
     parts.window.show()
     parts.window.composer.focus()
-    parts.model.start()
+    parts.health.tell()
+    marker = paths.state_dir() / "running"
+    if marker.exists() and not parts.model.is_guide:
+        parts.window.tell_unclean_end()
+    else:
+        parts.model.start()
+    _mark_running(marker)
     code = app.exec()
     parts.close()
+    marker.unlink(missing_ok=True)
     only.release()
     for translator in translators:
         app.removeTranslator(translator)
     return code
+
+
+def _mark_running(marker: Path) -> None:
+    """A file that is there only while the window is: what a crash leaves behind."""
+    try:
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.write_text(str(os.getpid()))
+    except OSError as error:
+        log.warning("%s cannot be written: %s", marker, error)
 
 
 def prepare(app: QApplication) -> None:

@@ -553,6 +553,22 @@
    <translation>Abbrechen</translation>
   </message>
   <message>
+   <source>Save elsewhere…</source>
+   <translation>Anderswo sichern …</translation>
+  </message>
+  <message>
+   <source>Save all chats</source>
+   <translation>Alle Gespräche sichern</translation>
+  </message>
+  <message>
+   <source>Sfumato did not end properly last time, so the model is not loaded yet.</source>
+   <translation>Sfumato endete beim letzten Mal nicht ordentlich, darum ist das Modell noch nicht geladen.</translation>
+  </message>
+  <message>
+   <source>Load it</source>
+   <translation>Laden</translation>
+  </message>
+  <message>
    <source>Start again</source>
    <translation>Neu starten</translation>
   </message>

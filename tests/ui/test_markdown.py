@@ -84,10 +84,11 @@ def test_prices_are_not_formulas() -> None:
     assert "<code>" not in prose("It costs $5 and then $10.")
 
 
-def test_task_lists_show_boxes() -> None:
-    shown = prose("- [ ] a\n- [x] b")
-    assert "☐" in shown
-    assert "☑" in shown
+def test_items_of_a_task_list_are_marked() -> None:
+    shown = prose("- [ ] a\n- [x] b\n- c")
+    assert '<li class="unchecked">a</li>' in shown
+    assert '<li class="checked">b</li>' in shown
+    assert "<li>c</li>" in shown
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,16 @@ class ConversationView(QAbstractScrollArea):
                 return self._widget(entry)
         return None
 
+    def close_open(self, focused: QWidget | None) -> bool:
+        """Close the editor or recording that has the focus, or the only one that is open."""
+        open_ones = [widget for widget in self._widgets.values() if widget.has_open_part]
+        within = [widget for widget in open_ones if focused and widget.isAncestorOf(focused)]
+        chosen = within or (open_ones if self.live is None else [])
+        if not chosen:
+            return False
+        chosen[-1].close_open_part()
+        return True
+
     def scroll_to(self, number: int) -> None:
         self._follow = False
         for _ in range(2):  # the first placing measures what the second relies on

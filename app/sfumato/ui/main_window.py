@@ -34,6 +34,7 @@ from sfumato.services.model import ModelService
 from sfumato.services.model_library import ModelLibrary
 from sfumato.services.recordings import Recordings
 from sfumato.services.settings import SettingsService
+from sfumato.services.store_health import StoreHealth
 from sfumato.services.token_counter import TokenCounter
 from sfumato.store.types import Conversation, ImportReport, Message
 from sfumato.ui.banner import Banner
@@ -67,6 +68,7 @@ class MainWindow(QMainWindow):
         recordings: Recordings,
         counter: TokenCounter,
         library: ModelLibrary,
+        health: StoreHealth,
         folder: Path,
     ) -> None:
         super().__init__()
@@ -78,6 +80,7 @@ class MainWindow(QMainWindow):
         self._recordings = recordings
         self._counter = counter
         self._library = library
+        self._health = health
         self._folder = folder
         self._settings_dialog: SettingsDialog | None = None
         self._shown_chat: int | None = None
@@ -179,6 +182,11 @@ class MainWindow(QMainWindow):
             lambda path: self.banner.show_notice(self.tr("Saved as %1").replace("%1", path))
         )
         self._recordings.failed.connect(self._show_error)
+        self._health.told.connect(self.banner.show_error)
+        self._health.failed.connect(self._show_error)
+        self._health.saved.connect(
+            lambda path: self.banner.show_notice(self.tr("Saved as %1").replace("%1", path))
+        )
         generation.began.connect(self._begin)
         generation.prefilled.connect(self._show_prefilled)
         generation.stepped.connect(self._show_step)
@@ -415,7 +423,26 @@ class MainWindow(QMainWindow):
     # What went wrong, what can be undone
 
     def _show_error(self, error: KnownError) -> None:
-        self.banner.show_error(str(error))
+        if self._health.unsaved:
+            self.banner.show_error(str(error), "", self.tr("Save elsewhere…"), self._save_elsewhere)
+        else:
+            self.banner.show_error(str(error))
+
+    def _save_elsewhere(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self, self.tr("Save all chats"), "sfumato-chats.db", "SQLite (*.db)"
+        )
+        if path:
+            self._health.save_elsewhere(Path(path))
+
+    def tell_unclean_end(self) -> None:
+        """The last run did not end as it should: a large model is not loaded unasked."""
+        self.banner.show_error(
+            self.tr("Sfumato did not end properly last time, so the model is not loaded yet."),
+            "",
+            self.tr("Load it"),
+            self._model.start,
+        )
 
     def _show_failure(self, failure: Failed) -> None:
         if failure.kind in ("crash", "protocol", "internal", "memory"):
@@ -610,6 +637,8 @@ class MainWindow(QMainWindow):
     # Window
 
     def _escape(self) -> None:
+        if self.conversation.close_open(self.focusWidget()):
+            return
         if self._generation.busy:
             self._generation.stop()
         elif not self.banner.isHidden():

@@ -22,9 +22,10 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.tasklists import tasklists_plugin
 from mdit_py_plugins.texmath import texmath_plugin
 
-MAX_MESSAGE = 256 * 1024  # characters; more is shown as plain text, cut
+MAX_MESSAGE = 64 * 1024  # characters, four times the longest answer; more is plain text, cut
 MAX_LINE = 10_000  # characters; a longer line is broken
 MAX_TABLE_CELLS = 1000
+MAX_TABLE_COLUMNS = 32  # laying out some hundreds takes Qt half a minute
 # More of these than any real message holds make the parser slow.
 MAX_SIGNS = (
     ("|", 8000),
@@ -273,7 +274,8 @@ def _code(token: Token) -> Code:
 
 def _table(tokens: list[Token], source: str, env: dict[str, Any]) -> Block:
     cells = sum(token.type in ("th_open", "td_open") for token in tokens)
-    if cells > MAX_TABLE_CELLS and tokens[0].map:
+    columns = sum(token.type == "th_open" for token in tokens)
+    if (cells > MAX_TABLE_CELLS or columns > MAX_TABLE_COLUMNS) and tokens[0].map:
         first, last = tokens[0].map
         return Plain("\n".join(source.split("\n")[first:last]))
     for token in tokens:

@@ -221,17 +221,15 @@ class MessageWidget(QWidget):
         self.resized.emit()
 
     def eventFilter(self, watched: object, event: QEvent) -> bool:
-        if watched is self._editor and isinstance(event, QKeyEvent):
-            if event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape:
-                self.end_edit()
-                return True
-            if (
-                event.type() == QEvent.Type.KeyPress
-                and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-                and event.modifiers() & Qt.KeyboardModifier.ControlModifier
-            ):
-                self._save_edit()
-                return True
+        if (
+            watched is self._editor
+            and isinstance(event, QKeyEvent)
+            and event.type() == QEvent.Type.KeyPress
+            and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+            and event.modifiers() & Qt.KeyboardModifier.ControlModifier
+        ):
+            self._save_edit()
+            return True
         return False
 
     # A panel in place of the text: the recording
@@ -248,6 +246,16 @@ class MessageWidget(QWidget):
         if self._stack is not None:
             self._stack.setVisible(panel is None)
         self.resized.emit()
+
+    @property
+    def has_open_part(self) -> bool:
+        return self._panel is not None or self._editor is not None
+
+    def close_open_part(self) -> None:
+        if self._editor is not None:
+            self.end_edit()
+        else:
+            self.set_panel(None)
 
     @property
     def panel(self) -> QWidget | None:

@@ -8,10 +8,12 @@ from PySide6.QtCore import QMimeData, QPointF, QRectF, Qt, QUrl, Signal
 from PySide6.QtGui import (
     QFont,
     QFontMetricsF,
+    QImage,
     QKeyEvent,
     QPainter,
     QPaintEvent,
     QShowEvent,
+    QTextBlock,
     QTextBlockFormat,
     QTextCursor,
     QTextDocument,
@@ -43,6 +45,7 @@ class ProseView(QTextBrowser):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
+        self._quoted: list[QTextBlock] = []
         self.setObjectName("prose")
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setOpenLinks(False)
@@ -54,6 +57,10 @@ class ProseView(QTextBrowser):
         self.document().setDocumentMargin(0)
         self.document().setUseDesignMetrics(True)
         self.setTabChangesFocus(True)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextBrowserInteraction
+            | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
         self.anchorClicked.connect(self._clicked)
         self.highlighted.connect(self._hovered)
 
@@ -68,14 +75,14 @@ class ProseView(QTextBrowser):
             source = f'<div style="color:{theme.colors.secondary.name()}">{source}</div>'
         document.setHtml(source)
         _set_headings(document, [int(level) for level in _HEADING.findall(source)], font)
-        _set_line_heights(document, font, theme.paragraph_gap_px)
+        self._quoted = _set_line_heights(document, font, theme.paragraph_gap_px)
 
     def show_plain(self, text: str) -> None:
         document = self.document()
         font = self._theme.text_font()
         document.setDefaultFont(font)
         document.setPlainText(text)
-        _set_line_heights(document, font, 0)
+        self._quoted = _set_line_heights(document, font, 0)
 
     def height_for(self, width: int) -> int:
         document = self.document()
@@ -104,7 +111,10 @@ class ProseView(QTextBrowser):
     # Nothing is loaded, nothing but plain text is copied
 
     def loadResource(self, kind: int, name: QUrl | str) -> object:
-        return None
+        # Not None: for that, Qt goes on and opens the file itself.
+        nothing = QImage(1, 1, QImage.Format.Format_ARGB32)
+        nothing.fill(Qt.GlobalColor.transparent)
+        return nothing
 
     def createMimeDataFromSelection(self) -> QMimeData:
         data = QMimeData()
@@ -147,22 +157,20 @@ class ProseView(QTextBrowser):
         super().paintEvent(event)
 
     def _paint_quote_bars(self) -> None:
-        painter: QPainter | None = None
-        block = self.document().begin()
-        while block.isValid():
+        if not self._quoted:
+            return
+        painter = QPainter(self.viewport())
+        for block in self._quoted:
             level = round(block.blockFormat().leftMargin() / QUOTE_PX)
-            if level:
-                painter = painter or QPainter(self.viewport())
-                layout = block.layout()
-                following = block.next()
-                bottom = layout.boundingRect().translated(layout.position()).bottom() + 4
-                if following.isValid() and following.blockFormat().leftMargin():
-                    bottom = following.layout().position().y()
-                top = layout.position().y() + 4
-                for step in range(level):
-                    bar = QRectF(step * QUOTE_PX, top, 2, bottom - top)
-                    painter.fillRect(bar, self._theme.colors.line)
-            block = block.next()
+            layout = block.layout()
+            following = block.next()
+            bottom = layout.boundingRect().translated(layout.position()).bottom() + 4
+            if following.isValid() and following.blockFormat().leftMargin():
+                bottom = following.layout().position().y()
+            top = layout.position().y() + 4
+            for step in range(level):
+                bar = QRectF(step * QUOTE_PX, top, 2, bottom - top)
+                painter.fillRect(bar, self._theme.colors.line)
 
 
 class TableView(ProseView):
@@ -178,6 +186,7 @@ class TableView(ProseView):
     def show_html(self, source: str, *, secondary: bool = False) -> None:
         self._columns = max(1, source.count("<th align") + source.count("<th>"))
         super().show_html(source, secondary=secondary)
+        _set_row_heights(self.document(), self._theme.text_font())
         cursor = QTextCursor(self.document())
         cursor.movePosition(QTextCursor.MoveOperation.NextBlock)
         table = cursor.currentTable()
@@ -282,34 +291,51 @@ def _set_headings(document: QTextDocument, levels: list[int], font: QFont) -> No
         block = block.next()
 
 
-def _set_line_heights(document: QTextDocument, font: QFont, gap: int) -> None:
-    """One line pitch for running text whatever fonts a line mixes; the last margin goes."""
+def _set_line_heights(document: QTextDocument, font: QFont, gap: int) -> list[QTextBlock]:
+    """One line pitch for running text whatever fonts a line mixes; the last margin goes.
+
+    Returns the blocks that are quoted.
+    """
     document.setIndentWidth(26)
     cursor = QTextCursor(document)
     cursor.beginEditBlock()
-    block = document.begin()
+    cursor.select(QTextCursor.SelectionType.Document)
+    usual = QTextBlockFormat()
+    usual.setLineHeight(round(font.pixelSize() * LINE_HEIGHT), _FIXED)
+    cursor.mergeBlockFormat(usual)
+    quoted = []
     last = document.lastBlock()
+    block = document.begin()
+    first = True
     while block.isValid():
-        level = block.blockFormat().headingLevel()
-        # A cursor's format is that of the character before it.
-        cursor.setPosition(block.position() + min(1, block.length() - 1))
-        pixels = cursor.charFormat().font().pixelSize() if level else font.pixelSize()
-        if pixels <= 0:
-            pixels = font.pixelSize()
+        present = block.blockFormat()
         shape = QTextBlockFormat()
-        factor = HEADING_LINE_HEIGHT if level else LINE_HEIGHT
-        shape.setLineHeight(round(pixels * factor), _FIXED)
-        if cursor.currentTable() is not None:
-            needed = QFontMetricsF(font).height() + 1
-            shape.setLineHeight(round(needed), _FIXED)
-        elif block == last:
+        if level := present.headingLevel():
+            pixels = font.pixelSize() * HEADING_SIZES.get(level, 1.0)
+            shape.setLineHeight(round(pixels * HEADING_LINE_HEIGHT), _FIXED)
+        if block == last:
             shape.setBottomMargin(0)
-        if block == document.begin():
-            shape.setTopMargin(0)
-        if block.textList() is not None and block != last:
+        elif block.textList() is not None:
             following = block.next()
-            in_list = following.isValid() and following.textList() is not None
-            shape.setBottomMargin(gap / 3 if in_list else gap)
-        cursor.mergeBlockFormat(shape)
+            shape.setBottomMargin(gap / 3 if following.textList() is not None else gap)
+        if first:
+            shape.setTopMargin(0)
+        if present.leftMargin():
+            quoted.append(block)
+        if shape.propertyCount():
+            cursor.setPosition(block.position())
+            cursor.mergeBlockFormat(shape)
+        first = False
         block = block.next()
     cursor.endEditBlock()
+    return quoted
+
+
+def _set_row_heights(document: QTextDocument, font: QFont) -> None:
+    """Lines of a table are as high as their font: the padding of its cells keeps them apart."""
+    cursor = QTextCursor(document)
+    cursor.select(QTextCursor.SelectionType.Document)
+    shape = QTextBlockFormat()
+    shape.setLineHeight(round(QFontMetricsF(font).height() + 1), _FIXED)
+    shape.setBottomMargin(0)
+    cursor.mergeBlockFormat(shape)

@@ -230,8 +230,6 @@ class RecordingView(QWidget):
                 self.step(-1)
             case Qt.Key.Key_Period:
                 self.step(1)
-            case Qt.Key.Key_Escape:
-                self.closed.emit()
             case _:
                 super().keyPressEvent(event)
 

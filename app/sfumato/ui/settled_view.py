@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QLinearGradient, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from sfumato.services.recordings import RecordedBlock
@@ -88,12 +88,6 @@ class SettledView(QWidget):
         )
         changes = self.tr("%n change(s) of mind", "", history.changes)
         return f"{settled} · {changes}"
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape:
-            self.closed.emit()
-        else:
-            super().keyPressEvent(event)
 
     def height_for(self, width: int) -> int:
         height = self.canvas.heightForWidth(width)
