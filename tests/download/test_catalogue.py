@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sfumato.download.catalogue import Catalogue, Model, checked, quant_of
 from sfumato.download.network import published
@@ -89,6 +89,7 @@ def test_a_name_that_is_no_file_of_a_hub_is_refused(repository: str, file: str) 
         Catalogue().add(repository, file)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_no_name_leads_out_of_the_folder_of_models(repository: str, file: str) -> None:
     folder = Path("/models")
@@ -106,6 +107,7 @@ def test_a_list_that_cannot_be_read_says_which_file_to_mend(tmp_path: Path) -> N
         Catalogue(own=own)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30))
 def test_any_name_survives_being_written_and_read(name: str) -> None:
     import tempfile

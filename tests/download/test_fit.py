@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sfumato.download import fit as fit_module
 from sfumato.download.fit import Verdict, cpu_step_seconds, fit, gpu_step_seconds
@@ -37,6 +37,7 @@ def machine(*gpus: Gpu, ram: int = 64 * GB, features: tuple[str, ...] = ("avx2",
     return Machine(gpus, why, Cpu("a processor", 8, features), ram, ram, 100 * GB)
 
 
+@settings(deadline=None)
 @given(context=st.integers(1, 262144), quant=st.sampled_from(["Q4_K_M", "Q8_0"]))
 def test_the_pools_are_those_of_the_engine(context: int, quant: str) -> None:
     net = network(quant)
@@ -150,6 +151,7 @@ def test_an_unknown_speed_is_not_made_up() -> None:
     assert "per step" not in fit(network(), machine(unknown)).sentence
 
 
+@settings(deadline=None)
 @given(free=st.integers(0, 80 * GB))
 def test_more_memory_never_means_a_shorter_context(free: int) -> None:
     shorter = fit_module.longest_context(network("Q6_K"), free)

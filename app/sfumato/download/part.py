@@ -108,7 +108,8 @@ class Part:
                 if chunk.received:
                     out.write(self._line(chunk))
             out.flush()
-            os.fsync(out.fileno())
+            if self.received:  # else there is nothing yet that a power cut could make us forget
+                os.fsync(out.fileno())
         os.replace(new, self._journal_path)
         return self._journal_path.open("ab", buffering=0)
 
