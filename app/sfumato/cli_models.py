@@ -58,6 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     catalogue = Catalogue()
+    if catalogue.problem:
+        print(f"sfumato: {catalogue.problem}", file=sys.stderr)
     library = Library(catalogue)
     actions: dict[str, Callable[[argparse.Namespace, Catalogue, Library], int]] = {
         "list": _list,

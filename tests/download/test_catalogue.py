@@ -100,11 +100,27 @@ def test_no_name_leads_out_of_the_folder_of_models(repository: str, file: str) -
     assert folder in model.path_in(folder).resolve().parents
 
 
-def test_a_list_that_cannot_be_read_says_which_file_to_mend(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[[model]]\nid = 3",
+        b"not toml",
+        b"\xff\xfe",
+        b'[[model]]\nid="x"\nrepository="a"\nfile="b"',
+    ],
+)
+def test_a_list_that_cannot_be_read_is_named_kept_and_set_aside_when_need_be(
+    tmp_path: Path, text: bytes
+) -> None:
     own = tmp_path / "models.toml"
-    own.write_text("[[model]]\nid = 3")
-    with pytest.raises(DownloadError, match=r"models\.toml cannot be read .* mend or delete"):
-        Catalogue(own=own)
+    own.write_bytes(text)
+    catalogue = Catalogue(own=own)
+    assert "models.toml cannot be read" in catalogue.problem
+    assert len(catalogue.models) == 5
+    assert own.read_bytes() == text
+    added = catalogue.add("a/b", "c.gguf")
+    assert (tmp_path / "models.toml.damaged").read_bytes() == text
+    assert Catalogue(own=own).models[-1] == added
 
 
 @settings(deadline=None)

@@ -75,12 +75,21 @@ def quant_of(file: str) -> str:
 
 
 class Catalogue:
-    """The shipped models, in order, then the user's own."""
+    """The shipped models, in order, then the user's own.
+
+    `problem` is a sentence if the user's list cannot be read. It is then left alone until something
+    has to be written, and set aside as models.toml.damaged.
+    """
 
     def __init__(self, shipped: Path | None = None, own: Path | None = None) -> None:
         self._own_path = own or paths.config_dir() / "models.toml"
         self._shipped = _read(shipped or paths.resources_dir() / "models.toml")
-        self._own = _read(self._own_path)
+        self.problem = ""
+        self._own: list[Model] = []
+        try:
+            self._own = _read(self._own_path)
+        except DownloadError as error:
+            self.problem = str(error)
 
     @property
     def models(self) -> list[Model]:
@@ -138,6 +147,9 @@ class Catalogue:
 
     def _write(self) -> None:
         self._own_path.parent.mkdir(parents=True, exist_ok=True)
+        if self.problem:
+            os.replace(self._own_path, f"{self._own_path}.damaged")
+            self.problem = ""
         new = self._own_path.with_suffix(".new")
         new.write_text(_toml(self._own), encoding="utf-8")
         os.replace(new, self._own_path)
@@ -155,13 +167,11 @@ def _completed(shipped: Model, learnt: Model | None) -> Model:
 
 def _read(path: Path) -> list[Model]:
     try:
-        text = path.read_text(encoding="utf-8")
+        models = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File).model
+        return [checked(m) for m in models]
     except FileNotFoundError:
         return []
-    try:
-        models = msgspec.convert(tomllib.loads(text), _File).model
-        return [checked(m) for m in models]
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, DownloadError) as error:
+    except (ValueError, OSError, msgspec.ValidationError, DownloadError) as error:
         raise DownloadError(
             f"The list of models in {path} cannot be read ({error}): mend or delete that file."
         ) from None
