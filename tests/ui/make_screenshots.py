@@ -1,7 +1,9 @@
 """Makes the pictures of the README and the AppStream page from the application itself.
 
     .venv/bin/python tests/ui/make_screenshots.py            # into resources/screenshots/
-    .venv/bin/python tests/ui/make_screenshots.py --animation  # also the block that settles
+    .venv/bin/python tests/ui/make_screenshots.py --animation FRAMES   # a block that settles
+    convert -delay 11 -loop 0 FRAMES/*.png -crop 916x760+264+0 +repage -resize 760x -colors 64 \\
+        +dither -layers OptimizeTransparency resources/screenshots/settling.gif
 
 The engine is scripted: the answers and their drafts are made up, everything else is the real thing.
 """
