@@ -167,7 +167,7 @@ class _Job:
 
 
 class Download:
-    """The transfer of `model` into `folder`."""
+    """One transfer of `model` into `folder`; another attempt is another Download."""
 
     def __init__(
         self,

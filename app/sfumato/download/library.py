@@ -159,10 +159,8 @@ class Library:
                 f"(SHA-256 {sha256[:12]}… instead of {entry.sha256[:12]}…): "
                 "remove it and download it again."
             )
-        model = self._catalogue.by_content(entry.bytes, sha256)
-        return self._keep(
-            _entry(installed.path, sha256, entry.origin, name=entry.name, model=model)
-        )
+        changed_ns = installed.path.stat().st_mtime_ns
+        return self._keep(msgspec.structs.replace(entry, changed_ns=changed_ns))
 
     def remove(self, installed: Installed, to_trash: Callable[[Path], bool]) -> None:
         """Take a model off the list. A file that we downloaded goes to the trash by `to_trash`,
