@@ -104,17 +104,17 @@ class Examples:
         turns: list[tuple[str, str]] = []
         system = rng.choice(SYSTEM) if rng.random() < 0.08 else None
         kind, pinned_share = rng.random(), 0.0
-        if kind < 0.05:  # a follow-up gets another answer of the same topic
+        if kind < 0.04:  # a follow-up gets another answer of the same topic
             earlier = rng.choice([a for a in topic.answers if a != target])
             turns, question = (
                 [(question, earlier)],
                 phrasing.as_typed(rng.choice(MORE), rng, FILLER),
             )
-        elif kind < 0.17:
-            for _ in range(rng.choice([1, 1, 1, 2, 3])):
+        elif kind < 0.11:
+            for _ in range(rng.choice([1, 1, 1, 2])):
                 before = rng.choice(self.topics)
                 turns.append((self.question(before), rng.choice(before.answers)))
-        elif kind < 0.27:
+        elif kind < 0.20:
             pinned_share = rng.uniform(0.3, 0.95)
             if rng.random() < 0.5:
                 question = rng.choice(VAGUE)
@@ -279,8 +279,8 @@ def train(rank: int, args: argparse.Namespace) -> None:
     torch.manual_seed(seed)
     examples = Examples(topics, vocab, seed, BATCH // args.processes)
     rng = random.Random(args.seed + first)
-    # the run's own watch on held-out wording: the first of every topic, one canvas, all noise
-    watch = [(t, t.held_out[0]) for t in topics][::5]
+    # the run's own watch on held-out wording
+    watch = [(t, t.held_out[0]) for t in topics[20::28]]
 
     def log(text: str) -> None:
         if rank == 0:
@@ -343,10 +343,10 @@ def train(rank: int, args: argparse.Namespace) -> None:
                     model,
                     [
                         prompt(vocab, [], phrasing.as_typed(q, random.Random(1), []))
-                        for _, q in watch[:16]
+                        for _, q in watch
                     ],
                 )
-            for (t, q), a in list(zip(watch, got, strict=True))[:5]:
+            for (t, q), a in zip(watch, got, strict=True):
                 log(f"  {t.name} | {q} | {a.steps} | {vocab.decode(a.ids)}")
             steps = [n for a in got for n in a.steps]
             settled = [n for a in got for n in a.settled]
