@@ -252,6 +252,21 @@ def test_close_ends_a_deaf_process(qtbot, client, monkeypatch):
         os.kill(pid, 0)
 
 
+def test_an_engine_that_does_not_stop_is_restarted_when_asked_again(qtbot, client, monkeypatch):
+    engine = start(qtbot, client(MISBEHAVING, "deaf"))
+    before = engine.process_id
+    ask(engine, turn=8)
+    until(qtbot, engine, Loading)
+    engine.stop()
+    engine.stop()  # too early: it may be in the middle of a step
+    assert engine.process_id == before
+    monkeypatch.setattr(engine_client, "STOP_PATIENCE_MS", -1)
+    with qtbot.waitSignal(engine.started, timeout=PATIENCE_MS):
+        engine.stop()
+    assert engine.process_id != before
+    assert [event.turn for event in engine.events if isinstance(event, Failed)] == [8]
+
+
 @pytest.mark.parametrize("leave", ["restart", "close"])
 def test_an_answer_under_way_fails_when_the_engine_is_ended(qtbot, client, leave):
     engine = start(qtbot, client(MISBEHAVING, "well"))

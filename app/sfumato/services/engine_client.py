@@ -18,7 +18,7 @@ import signal
 import sys
 from collections import deque
 
-from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
+from PySide6.QtCore import QElapsedTimer, QObject, QProcess, QProcessEnvironment, Signal
 
 from sfumato.engine.protocol import (
     VERSION,
@@ -38,6 +38,8 @@ from sfumato.errors import GenerationError
 
 STDERR_BYTES_KEPT = 64 * 1024
 
+# A step on a slow machine takes some seconds; whoever asks again after these has waited enough.
+STOP_PATIENCE_MS = 5000
 # How long close() waits for each of: the engine's own exit, SIGTERM, SIGKILL.
 SHUTDOWN_MS = 2000
 TERMINATE_MS = 1000
@@ -64,6 +66,7 @@ class EngineClient(QObject):
         self._ready = False
         self._explained = False  # the reason for the end has been told
         self._turn: int | None = None  # of the answer under way
+        self._stop_asked = QElapsedTimer()  # valid: the answer under way was asked to stop
 
     @property
     def running(self) -> bool:
@@ -105,12 +108,21 @@ class EngineClient(QObject):
             raise GenerationError("The engine is not running; start it again.")
         if isinstance(message, Generate):
             self._turn = message.turn
+            self._stop_asked.invalidate()
         self._process.write(encode(message))
 
     def stop(self) -> None:
-        """End the answer under way after its current step; `Finished` follows."""
-        if self._process is not None and self._turn is not None:
+        """End the answer under way after its current step; `Finished` follows.
+
+        Asked again when that has not happened for a while, it restarts an engine that hangs.
+        """
+        if self._process is None or self._turn is None:
+            return
+        if not self._stop_asked.isValid():
+            self._stop_asked.start()
             self.request(Stop(self._turn))
+        elif self._stop_asked.elapsed() > STOP_PATIENCE_MS:
+            self.restart()
 
     def restart(self) -> None:
         """End the process at once, whatever it is doing, and start a new one."""
