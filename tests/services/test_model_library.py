@@ -1,0 +1,180 @@
+"""The list of models and its transfers, against a hub on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from download.hub_server import MIB, REPOSITORY, Content, LocalHub
+from pytestqt.qtbot import QtBot
+from service_set import Services
+from sfumato.download.catalogue import Catalogue
+from sfumato.download.hub import Hub
+from sfumato.errors import KnownError
+from sfumato.paths import models_dir
+from sfumato.services.model_library import ModelLibrary, ModelRow
+
+Make = Callable[[], ModelLibrary]
+
+
+@pytest.fixture
+def hub() -> Iterator[LocalHub]:
+    with LocalHub() as hub:
+        hub.files["model-Q4_K_M.gguf"] = Content(6 * MIB + 321)
+        yield hub
+
+
+@pytest.fixture
+def make_library(
+    qtbot: QtBot,
+    make_services: Callable[..., Services],
+    hub: LocalHub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Make]:
+    monkeypatch.setattr("sfumato.download.downloader.RESERVE_BYTES", 0)
+    shipped = tmp_path / "models.toml"
+    shipped.write_text(
+        f'[[model]]\nid = "small"\nrepository = "{REPOSITORY}"\n'
+        'file = "model-Q4_K_M.gguf"\nquant = "Q4_K_M"\ngood_for = "Testing."\n'
+    )
+    settings = make_services().settings
+    made: list[ModelLibrary] = []
+
+    def make() -> ModelLibrary:
+        library = ModelLibrary(
+            settings,
+            catalogue=Catalogue(shipped, tmp_path / "own.toml"),
+            hub=lambda: Hub(hub.endpoint),
+        )
+        made.append(library)
+        with qtbot.waitSignal(library.changed):
+            library.refresh()
+        return library
+
+    yield make
+    for library in made:
+        library.close()
+
+
+def row(library: ModelLibrary) -> ModelRow:
+    return next(row for row in library.rows if row.id == "small")
+
+
+def until(qtbot: QtBot, library: ModelLibrary, state: str) -> ModelRow:
+    qtbot.waitUntil(lambda: row(library).state == state, timeout=30_000)
+    return row(library)
+
+
+def test_a_model_is_listed_with_a_verdict(make_library: Make) -> None:
+    library = make_library()
+    assert row(library).state == "absent"
+    assert row(library).note == "Testing."
+    assert row(library).fit is not None
+    assert library.machine is not None
+
+
+def test_a_download_ends_here_and_checked(qtbot: QtBot, make_library: Make) -> None:
+    library = make_library()
+    with qtbot.waitSignal(library.arrived, timeout=30_000) as told:
+        library.download("small")
+        assert row(library).state == "busy"
+    (path,) = told.args
+    assert path.stat().st_size == 6 * MIB + 321
+    assert until(qtbot, library, "here").checked
+
+
+def test_a_download_closed_in_the_middle_goes_on_in_the_next_run(
+    qtbot: QtBot, make_library: Make, hub: LocalHub
+) -> None:
+    library = make_library()
+    library._settings.change(download_limit=MIB)
+    library.download("small")
+    qtbot.waitUntil(
+        lambda: (p := row(library).progress) is not None and p.bytes > 0, timeout=30_000
+    )
+    library.close()
+    library._settings.change(download_limit=0)
+    again = make_library()
+    assert row(again).state == "begun"
+    assert row(again).received > 0
+    with qtbot.waitSignal(again.arrived, timeout=30_000):
+        again.resume("small")
+    assert until(qtbot, again, "here").checked
+
+
+def test_a_download_can_be_paused_and_goes_on(qtbot: QtBot, make_library: Make) -> None:
+    library = make_library()
+    library._settings.change(download_limit=2 * MIB)
+    library.download("small")
+    qtbot.waitUntil(
+        lambda: (p := row(library).progress) is not None and p.bytes > 0, timeout=30_000
+    )
+    library.pause("small")
+    qtbot.waitUntil(
+        lambda: (p := row(library).progress) is not None and p.stage == "paused", timeout=30_000
+    )
+    with qtbot.waitSignal(library.arrived, timeout=30_000):
+        library.resume("small")
+
+
+def test_what_is_given_up_leaves_nothing(qtbot: QtBot, make_library: Make) -> None:
+    library = make_library()
+    library._settings.change(download_limit=MIB)
+    library.download("small")
+    qtbot.waitUntil(
+        lambda: (p := row(library).progress) is not None and p.bytes > 0, timeout=30_000
+    )
+    library.cancel("small", keep_part=False)
+    until(qtbot, library, "absent")
+    assert [
+        path for path in models_dir().rglob("*") if path.is_file() and "lock" not in path.name
+    ] == []
+
+
+def test_a_failure_is_a_sentence_at_the_model(
+    qtbot: QtBot, make_library: Make, hub: LocalHub
+) -> None:
+    hub.files.clear()
+    library = make_library()
+    library.download("small")
+    qtbot.waitUntil(lambda: row(library).error != "", timeout=30_000)
+    assert row(library).state in ("absent", "begun")
+
+
+def test_a_file_that_is_no_model_is_refused(
+    qtbot: QtBot, make_library: Make, tmp_path: Path
+) -> None:
+    library = make_library()
+    path = tmp_path / "page.gguf"
+    path.write_text("<html>Not found</html>")
+    with qtbot.waitSignal(library.failed) as told:
+        library.import_file(path)
+    assert isinstance(told.args[0], KnownError)
+    assert "page.gguf" in str(told.args[0])
+
+
+def test_a_removed_model_is_gone_from_the_list(qtbot: QtBot, make_library: Make) -> None:
+    library = make_library()
+    with qtbot.waitSignal(library.arrived, timeout=30_000):
+        library.download("small")
+    path = until(qtbot, library, "here").path
+    assert path is not None
+    library.remove(path)
+    until(qtbot, library, "absent")
+    assert not path.exists()
+
+
+def test_a_changed_file_does_not_pass_the_check(qtbot: QtBot, make_library: Make) -> None:
+    library = make_library()
+    with qtbot.waitSignal(library.arrived, timeout=30_000):
+        library.download("small")
+    path = until(qtbot, library, "here").path
+    assert path is not None
+    with path.open("r+b") as file:
+        file.seek(1000)
+        file.write(b"xxxx")
+    with qtbot.waitSignal(library.failed, timeout=30_000) as told:
+        library.verify(path)
+    assert "changed" in str(told.args[0])
