@@ -162,6 +162,16 @@ def test_the_signal_that_ended_it_is_told_in_words(qtbot, client, name, words):
     assert not engine.running
 
 
+def test_a_fault_of_the_real_engine_leaves_its_stack_for_the_report(qtbot):
+    engine = EngineClient()
+    engine.events = []
+    engine.received.connect(engine.events.append)
+    start(qtbot, engine)
+    failed, _ = end_of(qtbot, engine, lambda: os.kill(engine.process_id, signal.SIGSEGV))
+    assert "Fatal Python error: Segmentation fault" in failed.detail
+    assert "worker.py" in failed.detail
+
+
 def test_killed_mid_canvas_it_fails_and_answers_after_a_new_start(qtbot, client, model):
     engine = start(qtbot, client(FAKE_WORKER, "endless"))
     engine.request(Load(path=model))
