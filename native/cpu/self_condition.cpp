@@ -1,6 +1,7 @@
 #include "ops/self_condition.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "cpu/vector_math.h"
@@ -18,28 +19,82 @@ void scaled_row(const Embedding& embedding, int32_t token, float scale, float* o
     for (int i = 0; i < embedding.hidden; ++i) out[i] *= scale;
 }
 
+constexpr int batch_tokens = 512;
+
+// What a token that is not among the kept ones gets of p.
+float share_of_others(const SoftEmbeddingArgs& a, int row) {
+    double left = 1.0;
+    for (int i = 0; i < a.kept.count[row]; ++i) left -= a.kept.p.row(row)[i];
+    const int others = a.embedding.vocab - a.kept.count[row];
+    return others == 0 ? 0.0f : static_cast<float>(std::max(left, 0.0) / others);
+}
+
+// The kept tokens of all rows, each once, in their order.
+std::span<const int32_t> tokens_of(Arena& scratch, const SoftEmbeddingArgs& a) {
+    const auto words = static_cast<size_t>(a.embedding.vocab) / 64 + 1;
+    auto* seen = scratch.take<uint64_t>(words);
+    std::fill_n(seen, words, uint64_t{0});
+    size_t most = 0;
+    for (int r = 0; r < a.out.rows; ++r) {
+        most += static_cast<size_t>(a.kept.count[r]);
+        for (int i = 0; i < a.kept.count[r]; ++i) {
+            const auto token = static_cast<size_t>(a.kept.token.row(r)[i]);
+            seen[token / 64] |= uint64_t{1} << (token % 64);
+        }
+    }
+    auto* tokens = scratch.take<int32_t>(most);
+    size_t count = 0;
+    for (size_t word = 0; word < words; ++word)
+        for (uint64_t bits = seen[word]; bits != 0; bits &= bits - 1)
+            tokens[count++] = static_cast<int32_t>(word * 64) + std::countr_zero(bits);
+    return {tokens, count};
+}
+
 }  // namespace
 
+// Rows share many of their tokens: each is de-quantised once for all, a batch at a time.
 void soft_embedding(const Context& context, const SoftEmbeddingArgs& a) {
     Arena::Scope scope(context.scratch);
-    const int hidden = a.out.width;
-    const View<float> rows = context.scratch.take<float>(context.threads.count(), hidden);
-    context.threads.run(a.out.rows, [&](int r, int worker) {
-        float* out = a.out.row(r);
-        const int32_t pinned = a.pinned[static_cast<size_t>(r)];
-        if (pinned >= 0) return scaled_row(a.embedding, pinned, a.scale, out);
-        const int count = a.kept.count[r];
-        const float* p = a.kept.p.row(r);
-        double left = 1.0;
-        for (int i = 0; i < count; ++i) left -= p[i];
-        const int others = a.embedding.vocab - count;
-        const float even = others == 0 ? 0.0f : static_cast<float>(std::max(left, 0.0) / others);
-        for (int i = 0; i < hidden; ++i) out[i] = even * a.sum[i];
-        for (int k = 0; k < count; ++k) {
-            a.embedding.row(a.kept.token.row(r)[k], rows.row(worker));
-            add_row(out, rows.row(worker), p[k] - even, hidden);
+    const int hidden = a.out.width, rows = a.out.rows;
+    const std::span<const int32_t> tokens = tokens_of(context.scratch, a);
+    const View<float> batch = context.scratch.take<float>(batch_tokens, hidden);
+    float* even = context.scratch.take<float>(static_cast<size_t>(rows));
+    auto* next =
+        context.scratch.take<int32_t>(static_cast<size_t>(rows));  // kept token of each row
+    context.threads.run_range(rows, 8, [&](int begin, int end, int) {
+        for (int r = begin; r < end; ++r) {
+            even[r] = share_of_others(a, r);
+            next[r] = 0;
+            for (int i = 0; i < hidden; ++i) a.out.row(r)[i] = even[r] * a.sum[i];
         }
-        for (int i = 0; i < hidden; ++i) out[i] *= a.scale;
+    });
+    for (size_t first = 0; first < tokens.size(); first += batch_tokens) {
+        const auto here =
+            tokens.subspan(first, std::min<size_t>(batch_tokens, tokens.size() - first));
+        context.threads.run_range(static_cast<int>(here.size()), 4, [&](int begin, int end, int) {
+            for (int i = begin; i < end; ++i)
+                a.embedding.row(here[static_cast<size_t>(i)], batch.row(i));
+        });
+        context.threads.run_range(rows, 4, [&](int begin, int end, int) {
+            for (int r = begin; r < end; ++r) {
+                const int32_t* kept = a.kept.token.row(r);
+                auto at = here.begin();
+                for (int32_t& k = next[r]; k < a.kept.count[r] && kept[k] <= here.back(); ++k) {
+                    at = std::lower_bound(at, here.end(), kept[k]);
+                    const float* e = batch.row(static_cast<int>(at - here.begin()));
+                    add_row(a.out.row(r), e, a.kept.p.row(r)[k] - even[r], hidden);
+                }
+            }
+        });
+    }
+    context.threads.run_range(rows, 8, [&](int begin, int end, int) {
+        for (int r = begin; r < end; ++r) {
+            const int32_t pinned = a.pinned[static_cast<size_t>(r)];
+            if (pinned >= 0)
+                scaled_row(a.embedding, pinned, a.scale, a.out.row(r));
+            else
+                for (int i = 0; i < hidden; ++i) a.out.row(r)[i] *= a.scale;
+        }
     });
 }
 
