@@ -3,27 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/cpu_features.h"
-#include "cpu/gemm_fast.h"
 #include "cpu/gemm_reference.h"
+#include "cpu/kernels.h"
 #include "cpu/pack.h"
 #include "cpu/vector_math.h"
 
 namespace sfumato::cpu {
 namespace {
-
-const FastKernels& fast_kernels() {
-#if defined(__x86_64__) || defined(_M_X64)
-    switch (isa()) {
-        case Isa::amx:  // has no product of its own yet
-        case Isa::avx512vnni: return avx512vnni_kernels;
-        case Isa::avxvnni: return avxvnni_kernels;
-        case Isa::avx2: return avx2_kernels;
-        case Isa::portable: break;
-    }
-#endif
-    return portable_kernels;
-}
 
 // Matrices of floats (F32, F16, BF16) are small or rare: de-quantised activations, plain dot products.
 void multiply_floats(const PackedMatrix& w, int panel, const GemmArgs& a) {
@@ -84,16 +70,26 @@ void gemm_panel(const PackedMatrix& w,
                         out_stride,
                         outputs};
     if (floats) return multiply_floats(w, panel, args);
-    fast_kernels().gemm(w.type, args);
+    kernels().gemm(w.type, args);
 }
 
 void unpack_row(const PackedMatrix& w, int row, float* out) {
     if (w.compute == Compute::reference) return reference::unpack_row(w, row, out);
-    packed::unpack_row(w, row, out);
+    const PackFormat f = pack_format(w.type);
+    if (f.scales == Scales::none) {
+        const size_t bytes = row_bytes(w.type, w.inputs);
+        return dequantize_row(w.type, w.data + static_cast<size_t>(row) * bytes, w.inputs, out);
+    }
+    const size_t at = static_cast<size_t>(row / panel_outputs) * f.panel_bytes(w.inputs);
+    kernels().unpack(w.type,
+                     reinterpret_cast<const uint8_t*>(w.data) + at,
+                     w.inputs,
+                     row % panel_outputs,
+                     out);
 }
 
 void quantize_rows(const float* x, int begin, int end, int inputs, int8_t* q, float* scale, float* sum) {
-    fast_kernels().quantize(x, begin, end, inputs, q, scale, sum);
+    kernels().quantize(x, begin, end, inputs, q, scale, sum);
 }
 
 }  // namespace sfumato::cpu

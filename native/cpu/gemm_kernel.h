@@ -1,4 +1,4 @@
-// The fast product of a panel, for one instruction set. Included once by each gemm_<isa>.cpp after it
+// The fast product of a panel, for one instruction set. Included once by each kernels_<isa>.cpp after it
 // defined `Vec`; all of it has internal linkage, because the same function is compiled for different
 // processors in each of those files.
 //
@@ -13,7 +13,8 @@
 #include <cstring>
 #include <utility>
 
-#include "cpu/gemm_fast.h"
+#include "cpu/gemm.h"
+#include "cpu/kernels.h"
 #include "cpu/pack.h"
 
 namespace sfumato::cpu {

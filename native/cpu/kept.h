@@ -30,8 +30,9 @@ class Candidates {
         for (int r = 0; r < rows; ++r) new (rows_ + r) Row();
     }
 
-    bool wants(int row, float z) const {
-        return z >= rows_[row].threshold.load(std::memory_order_relaxed);
+    // Smaller z of the row are not wanted.
+    float threshold(int row) const {
+        return rows_[row].threshold.load(std::memory_order_relaxed);
     }
 
     // All z[i] of tokens first_token + i that are wanted.

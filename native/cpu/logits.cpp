@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "cpu/kept.h"
-#include "cpu/vector_math.h"
+#include "cpu/kernels.h"
 #include "ops/linear.h"
 
 namespace sfumato::cpu {
@@ -13,7 +13,7 @@ namespace {
 
 constexpr float nothing = -std::numeric_limits<float>::infinity();
 
-// What is known of a row after part of its logits: sums are relative to e^max.
+// What is known of a row after a slab of the vocabulary: sums are relative to e^max.
 struct Partial {
     float max = nothing;
     float total = 0.0f;     // Σ e^(z - max)
@@ -21,32 +21,30 @@ struct Partial {
     int32_t argmax = 0;
 };
 
-void add(Partial& p, const float* z, int count, int32_t first_token) {
-    float highest = z[0];
-    for (int i = 1; i < count; ++i) highest = z[i] > highest ? z[i] : highest;
-    if (highest > p.max) {
-        if (p.total > 0.0f) {
-            const float gap = p.max - highest, shrink = exp_f(gap);
-            p.weighted = shrink * (p.weighted + gap * p.total);
-            p.total *= shrink;
-        }
-        p.max = highest;
-        p.argmax = first_token + static_cast<int32_t>(std::find(z, z + count, highest) - z);
-    }
-    float total = 0.0f, weighted = 0.0f;
-    for (int i = 0; i < count; ++i) {
-        const float gap = z[i] - p.max, e = exp_f(gap);
-        total += e;
-        weighted += e * gap;
-    }
-    p.total += total;
-    p.weighted += weighted;
-}
+constexpr LogitLanes no_logits = [] {
+    LogitLanes lanes{};
+    for (float& max : lanes.max) max = nothing;
+    lanes.reference = -1e30f;
+    return lanes;
+}();
 
-// Products in, z out.
-void scale_panel(const LogitsArgs& a, float* z, int count) {
-    const float inverse_cap = 1.0f / a.softcap, factor = a.softcap / a.temperature;
-    for (int i = 0; i < count; ++i) z[i] = factor * tanh_f(z[i] * inverse_cap);
+Partial sum_of(const LogitLanes& lanes) {
+    Partial p;
+    for (int i = 0; i < 16; ++i) {
+        const bool higher = lanes.max[i] > p.max;
+        if (higher || (lanes.max[i] == p.max && lanes.argmax[i] < p.argmax)) p.argmax = lanes.argmax[i];
+        if (higher) p.max = lanes.max[i];
+    }
+    double total = 0.0, weighted = 0.0;
+    for (int i = 0; i < 16; ++i) {
+        total += static_cast<double>(lanes.total[i]);
+        weighted += static_cast<double>(lanes.weighted[i]);
+    }
+    const double gap = static_cast<double>(lanes.reference) - static_cast<double>(p.max);
+    const double grow = std::exp(gap);
+    p.total = static_cast<float>(total * grow);
+    p.weighted = static_cast<float>((weighted + gap * total) * grow);
+    return p;
 }
 
 int panel_width(const Matrix& w, int panel) {
@@ -60,27 +58,35 @@ class Head {
           rows_(rows_for(context, args.hidden)),
           slabs_(static_cast<int>(args.embedding.slabs.size())),
           partials_(context.scratch.take<Partial>(slabs_, rows_.rows)),
-          panels_(context.scratch.take<float>(context.threads.count(), rows_.rows * panel_outputs)),
+          panels_(context.scratch.take<float>(context.threads.count(),
+                                              rows_.rows * panel_outputs)),
+          lanes_(context.scratch.take<LogitLanes>(context.threads.count(), rows_.rows)),
+          thresholds_(context.scratch.take<float>(context.threads.count(), rows_.rows)),
+          wanted_(context.scratch.take<uint8_t>(context.threads.count(), rows_.rows)),
           candidates_(context.scratch, args.kept == nullptr ? 0 : rows_.rows) {}
 
     // All rows over one slab of the vocabulary.
     void read_slab(int slab, int worker) {
         const Matrix& w = a_.embedding.slabs[static_cast<size_t>(slab)];
-        Partial* partials = partials_.row(slab);
-        std::fill_n(partials, rows_.rows, Partial{});
-        float* panel_z = panels_.row(worker);
+        const int rows = rows_.rows;
+        const bool keep = a_.kept != nullptr;
+        LogitLanes* lanes = lanes_.row(worker);
+        std::fill_n(lanes, rows, no_logits);
+        LogitsPanel p = panel_of(worker, rows);
         for (int panel = 0; panel < w.panels(); ++panel) {
-            gemm_panel(w, panel, rows_, nullptr, rows_.rows, panel_z, panel_outputs);
-            const int width = panel_width(w, panel);
-            const int32_t first = slab * Embedding::slab_rows + panel * panel_outputs;
-            for (int r = 0; r < rows_.rows; ++r) {
-                float* z = panel_z + r * panel_outputs;
-                scale_panel(a_, z, width);
-                if (a_.kept != nullptr && candidates_.wants(r, *std::max_element(z, z + width)))
-                    candidates_.offer(r, z, width, first);
-                add(partials[r], z, width, first);
-            }
+            gemm_panel(w, panel, rows_, nullptr, rows, p.z, panel_outputs);
+            p.width = panel_width(w, panel);
+            p.first_token = slab * Embedding::slab_rows + panel * panel_outputs;
+            // Those of an earlier moment: another thread may have raised one, offer() looks again.
+            for (int r = 0; keep && r < rows; ++r) thresholds_.row(worker)[r] = candidates_.threshold(r);
+            p.threshold = keep ? thresholds_.row(worker) : nullptr;
+            p.wanted = keep ? wanted_.row(worker) : nullptr;
+            kernels().add_logits(p, lanes);
+            for (int r = 0; keep && r < rows; ++r)
+                if (p.wanted[r] != 0)
+                    candidates_.offer(r, p.z + r * panel_outputs, p.width, p.first_token);
         }
+        for (int r = 0; r < rows; ++r) partials_.row(slab)[r] = sum_of(lanes[r]);
     }
 
     void finish_row(int row, int worker) {
@@ -107,6 +113,17 @@ class Head {
     }
 
   private:
+    LogitsPanel panel_of(int worker, int rows) const {
+        return {.z = panels_.row(worker),
+                .rows = rows,
+                .width = 0,
+                .first_token = 0,
+                .inverse_cap = 1.0f / a_.softcap,
+                .factor = a_.softcap / a_.temperature,
+                .threshold = nullptr,
+                .wanted = nullptr};
+    }
+
     // The first token whose cumulative e^(z - max) exceeds `target`: the slab is known from the
     // sums, its logits are computed once more.
     int32_t sample(int row, double max, double target, int worker) {
@@ -119,14 +136,16 @@ class Head {
             before += share;
         }
         const Matrix& w = a_.embedding.slabs[static_cast<size_t>(slab)];
-        float* z = panels_.row(worker);
+        LogitsPanel p = panel_of(worker, 1);
+        LogitLanes unused = no_logits;
         for (int panel = 0; panel < w.panels(); ++panel) {
-            gemm_panel(w, panel, rows_, &row, 1, z, panel_outputs);
-            const int width = panel_width(w, panel);
-            scale_panel(a_, z, width);
-            for (int i = 0; i < width; ++i) {
-                before += std::exp(z[i] - max);
-                if (before > target) return slab * Embedding::slab_rows + panel * panel_outputs + i;
+            gemm_panel(w, panel, rows_, &row, 1, p.z, panel_outputs);
+            p.width = panel_width(w, panel);
+            p.first_token = slab * Embedding::slab_rows + panel * panel_outputs;
+            kernels().add_logits(p, &unused);
+            for (int i = 0; i < p.width; ++i) {
+                before += std::exp(static_cast<double>(p.z[i]) - max);
+                if (before > target) return p.first_token + i;
             }
         }
         return slab * Embedding::slab_rows + w.outputs - 1;
@@ -155,6 +174,9 @@ class Head {
     int slabs_;
     View<Partial> partials_;  // [slabs, rows]
     View<float> panels_;      // [workers, rows * panel_outputs]
+    View<LogitLanes> lanes_;  // [workers, rows]
+    View<float> thresholds_;  // [workers, rows]
+    View<uint8_t> wanted_;    // [workers, rows]
     Candidates candidates_;
 };
 

@@ -1,6 +1,6 @@
 #include "ops/mlp.h"
 
-#include "cpu/vector_math.h"
+#include "cpu/kernels.h"
 
 namespace sfumato::cpu {
 
@@ -11,11 +11,8 @@ void mlp(const Context& context, const MlpArgs& a) {
     const Projection projections[] = {{&a.gate, gate}, {&a.up, up}};
     linear(context, {.x = a.x, .projections = projections});
     context.threads.run_range(a.x.rows, 4, [&](int begin, int end, int) {
-        for (int r = begin; r < end; ++r) {
-            float* g = gate.row(r);
-            const float* u = up.row(r);
-            for (int i = 0; i < gate.width; ++i) g[i] = gelu(g[i]) * u[i];
-        }
+        for (int r = begin; r < end; ++r)
+            kernels().geglu(gate.row(r), up.row(r), gate.width, gate.row(r));
     });
     const Projection down[] = {{&a.down, a.out}};
     linear(context, {.x = gate, .projections = down});

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "cpu/kernels.h"
 #include "cpu/vector_math.h"
 #include "ops/linear.h"
 
@@ -21,16 +22,19 @@ struct Routing {
     int used_count;
 };
 
-// The token's experts and their weights; `logits` is working memory.
-void pick(
-    const MoeArgs& a, int token, float* scaled, float* logits, int32_t* expert, float* weight) {
-    const int experts = static_cast<int>(a.gate.size()), hidden = a.x.width;
+constexpr int router_tokens = 8;  // of a task, so that router weights are read once for all of them
+
+// The router's input: the un-normalised residual, with a norm of its own.
+void scale_row(const MoeArgs& a, int token, float* out) {
     const float* x = a.a.row(token);
+    const int hidden = a.x.width;
     const float factor = 1.0f / std::sqrt(dot(x, x, hidden) / static_cast<float>(hidden) + a.eps);
-    for (int i = 0; i < hidden; ++i) scaled[i] = x[i] * factor * a.router_scale[i];
-    for (int e = 0; e < experts; ++e)
-        logits[e] =
-            dot(a.router + static_cast<size_t>(e) * static_cast<size_t>(hidden), scaled, hidden);
+    for (int i = 0; i < hidden; ++i) out[i] = x[i] * factor * a.router_scale[i];
+}
+
+// A token's experts and their weights.
+void pick(const MoeArgs& a, const float* logits, int32_t* expert, float* weight) {
+    const int experts = static_cast<int>(a.gate.size());
     const auto taken = [&](int e, int k) {
         for (int i = 0; i < k; ++i)
             if (expert[i] == e) return true;
@@ -59,11 +63,15 @@ Routing route(const Context& context, const MoeArgs& a) {
               .first = scratch.take<int32_t>(static_cast<size_t>(experts) + 1),
               .used = scratch.take<int32_t>(static_cast<size_t>(experts)),
               .used_count = 0};
-    const View<float> work = scratch.take<float>(context.threads.count(), a.x.width + experts);
-    context.threads.run_range(tokens, 4, [&](int begin, int end, int worker) {
+    const View<float> work =
+        scratch.take<float>(context.threads.count(), router_tokens * (a.x.width + experts));
+    context.threads.run_range(tokens, router_tokens, [&](int begin, int end, int worker) {
         float* scaled = work.row(worker);
+        float* logits = scaled + router_tokens * a.x.width;
+        for (int t = begin; t < end; ++t) scale_row(a, t, scaled + (t - begin) * a.x.width);
+        kernels().float_product(scaled, end - begin, a.router, experts, a.x.width, logits);
         for (int t = begin; t < end; ++t)
-            pick(a, t, scaled, scaled + a.x.width, r.expert.row(t), r.weight.row(t));
+            pick(a, logits + (t - begin) * experts, r.expert.row(t), r.weight.row(t));
     });
     std::fill_n(r.first, experts + 1, 0);
     for (int p = 0; p < pairs; ++p) ++r.first[r.expert.data[p] + 1];
@@ -100,8 +108,7 @@ void gate_up(const Context& context, const MoeArgs& a, const Routing& r, View<fl
         const int width = std::min(panel_outputs, activated.width - panel * panel_outputs);
         for (int i = 0; i < count; ++i) {
             float* out = activated.row(first + i) + panel * panel_outputs;
-            for (int j = 0; j < width; ++j)
-                out[j] = gelu(gate[i * panel_outputs + j]) * up[i * panel_outputs + j];
+            kernels().geglu(gate + i * panel_outputs, up + i * panel_outputs, width, out);
         }
     });
 }

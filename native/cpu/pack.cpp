@@ -142,40 +142,6 @@ void interleave(const PackFormat& f, const RawCodes& raw, int groups, uint8_t* c
     }
 }
 
-float half_at(const uint8_t* p, int index) {
-    uint16_t h;
-    std::memcpy(&h, p + static_cast<ptrdiff_t>(index) * 2, sizeof h);
-    return half_to_float(h);
-}
-
-struct ScaleAndMin {
-    float d, m;
-};
-
-// Scale and minimum of output o in inputs [16 · half, …) of group g.
-ScaleAndMin scale_and_min(const PackFormat& f, const SlabParts& slab, int g, int half, int o) {
-    constexpr int n = outputs_per_panel;
-    const uint8_t* scales = slab.group_scales + g * f.group_scale_bytes();
-    const float d = half_at(slab.header, o);
-    switch (f.scales) {
-        case Scales::half: return {half_at(scales, o), 0.0f};
-        case Scales::half_min: return {half_at(scales, o), -half_at(scales, n + o)};
-        case Scales::k: {
-            uint8_t s[12];
-            for (int j = 0; j < 12; ++j) s[j] = slab.header[4 * n + j * n + o];
-            const ScaleMin pair = k_scale_min(g, s);
-            return {d * pair.scale, half_at(slab.header, n + o) * pair.min};
-        }
-        case Scales::k16:
-            return {d * static_cast<int8_t>(slab.header[2 * n + (2 * g + half) * n + o]), 0.0f};
-        case Scales::xs:
-            return {d * static_cast<float>(slab.header[2 * n + g * n + o] - 32), 0.0f};
-        case Scales::exponent: return {mxfp4_scale(scales[o]), 0.0f};
-        case Scales::none: break;
-    }
-    return {0.0f, 0.0f};
-}
-
 }  // namespace
 
 size_t bytes(DType type, int outputs, int inputs) {
@@ -213,53 +179,6 @@ void pack_panel(const std::byte* source, const PackedMatrix& w, int panel) {
         }
         interleave(f, raw, groups, out + (parts.codes - out), out + (parts.high - out));
         out += f.slab_bytes(groups);
-    }
-}
-
-void unpack_row(const PackedMatrix& w, int row, float* out) {
-    const PackFormat f = pack_format(w.type);
-    if (f.scales == Scales::none) {
-        const size_t bytes = row_bytes(w.type, w.inputs);
-        return dequantize_row(w.type, w.data + static_cast<size_t>(row) * bytes, w.inputs, out);
-    }
-    const int o = row % panel_outputs, side = o / 16, lane = o % 16;
-    const int high_bits = f.bits - 4, per_plane = f.bits == 8 ? 1 : 8 / std::max(1, high_bits);
-    const uint32_t high_mask = f.bits == 5 ? 0x01010101u : 0x03030303u;
-    const int8_t* table = w.type == DType::mxfp4 ? mxfp4_values : iq4_values;
-    const auto* slab = reinterpret_cast<const uint8_t*>(w.data) +
-                       static_cast<size_t>(row / panel_outputs) * f.panel_bytes(w.inputs);
-    for (int k = 0; k < w.inputs; k += slab_inputs) {
-        const int groups = std::min(slab_groups, (w.inputs - k) / group);
-        const SlabParts parts = slab_parts(f, slab, groups);
-        for (int g = 0; g < groups; ++g) {
-            const uint8_t* codes = parts.codes + g * f.code_bytes();
-            const uint8_t* high = parts.high + g * f.high_bytes();
-            ScaleAndMin s{};
-            for (int step = 0; step < 8; ++step, out += 4) {
-                if (step % 4 == 0) s = scale_and_min(f, parts, g, step / 4, o);
-                uint32_t word;
-                if (f.bits == 8) {
-                    std::memcpy(&word, codes + step * 128 + o * 4, sizeof word);
-                } else {
-                    std::memcpy(&word, codes + step * 64 + lane * 4, sizeof word);
-                    word = (word >> (4 * side)) & 0x0f0f0f0fu;
-                }
-                if (f.bits == 5 || f.bits == 6) {
-                    const int v = 2 * step + side;
-                    uint32_t plane;
-                    std::memcpy(&plane, high + v / per_plane * 64 + lane * 4, sizeof plane);
-                    word |= ((plane >> (v % per_plane * high_bits)) & high_mask) << 4;
-                }
-                for (int j = 0; j < 4; ++j) {
-                    const auto code = static_cast<uint8_t>(word >> (8 * j));
-                    const int value = f.table       ? table[code & 15]
-                                      : f.bits == 8 ? static_cast<int8_t>(code)
-                                                    : code - f.offset;
-                    out[j] = s.d * static_cast<float>(value) - s.m;
-                }
-            }
-        }
-        slab += f.slab_bytes(groups);
     }
 }
 

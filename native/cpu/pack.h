@@ -112,7 +112,6 @@ constexpr SlabParts slab_parts(const PackFormat& f, const uint8_t* slab, int gro
 namespace packed {
 size_t bytes(DType type, int outputs, int inputs);
 void pack_panel(const std::byte* source, const PackedMatrix& w, int panel);
-void unpack_row(const PackedMatrix& w, int row, float* out);
 }  // namespace packed
 
 }  // namespace sfumato::cpu

@@ -46,6 +46,48 @@ struct Vec {
             storef(to + 8 * i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from) + i)));
     }
 
+    static Floats add(Floats a, Floats b) { return _mm256_add_ps(a, b); }
+    static Floats sub(Floats a, Floats b) { return _mm256_sub_ps(a, b); }
+    static Floats div(Floats a, Floats b) { return _mm256_div_ps(a, b); }
+    static Floats min(Floats a, Floats b) { return _mm256_min_ps(a, b); }
+    static Floats max(Floats a, Floats b) { return _mm256_max_ps(a, b); }
+    static Ints to_int(Floats a) { return _mm256_cvtps_epi32(a); }
+    static Floats times_power_of_two(Floats a, Ints n) {
+        const Ints power = _mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23);
+        return _mm256_mul_ps(a, _mm256_castsi256_ps(power));
+    }
+    using Mask = __m256;
+    static Mask greater(Floats a, Floats b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
+    static Mask not_less(Floats a, Floats b) { return _mm256_cmp_ps(a, b, _CMP_GE_OQ); }
+    static bool any(Mask m) { return _mm256_movemask_ps(m) != 0; }
+    static Floats select(Mask m, Floats yes, Floats no) { return _mm256_blendv_ps(no, yes, m); }
+    static Ints select(Mask m, Ints yes, Ints no) {
+        return _mm256_castps_si256(
+            _mm256_blendv_ps(_mm256_castsi256_ps(no), _mm256_castsi256_ps(yes), m));
+    }
+    static Ints count_from(int first) {
+        return _mm256_add_epi32(_mm256_set1_epi32(first), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    }
+    static float sum(Floats a) {
+        __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+        s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+        return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+    }
+    static float largest(Floats a) {
+        __m128 s = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+        s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+        return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
+    }
+    static Floats load_halves(const void* p) {
+        return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p)));
+    }
+    static float half(const uint8_t* p) {
+        uint16_t bits;
+        __builtin_memcpy(&bits, p, sizeof bits);
+        return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(bits)));
+    }
+    static constexpr int dot_outputs = 2;  // vectors side by side that leave registers for four rows
+
     static void quantize(const float* x, int8_t* q, float* scale, float* sum) {
         const Floats sign = _mm256_set1_ps(-0.0f);
         Floats v[4], most = _mm256_setzero_ps();
@@ -105,8 +147,12 @@ struct Vec {
 
 }  // namespace
 
+#include "cpu/attention_kernel.h"
 #include "cpu/gemm_kernel.h"
+#include "cpu/logits_kernel.h"
+#include "cpu/unpack_kernel.h"
+#include "cpu/vector_kernel.h"
 
 namespace sfumato::cpu {
-const FastKernels avxvnni_kernels{gemm_any, quantize};
+const Kernels avxvnni_kernels{gemm_any, quantize, unpack_any, float_product, geglu, add_logits, attention};
 }

@@ -1,4 +1,5 @@
 // The fast products in plain C++: for processors that have no file of their own.
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -139,6 +140,94 @@ struct Vec {
             }
     }
 
+    template <class Operation>
+    static Floats each(const Floats& a, const Floats& b, Operation&& operation) {
+        Floats out;
+        for (int i = 0; i < 16; ++i) out.v[i] = operation(a.v[i], b.v[i]);
+        return out;
+    }
+    static Floats add(const Floats& a, const Floats& b) {
+        return each(a, b, [](float l, float r) { return l + r; });
+    }
+    static Floats sub(const Floats& a, const Floats& b) {
+        return each(a, b, [](float l, float r) { return l - r; });
+    }
+    static Floats div(const Floats& a, const Floats& b) {
+        return each(a, b, [](float l, float r) { return l / r; });
+    }
+    static Floats min(const Floats& a, const Floats& b) {
+        return each(a, b, [](float l, float r) { return l < r ? l : r; });
+    }
+    static Floats max(const Floats& a, const Floats& b) {
+        return each(a, b, [](float l, float r) { return l > r ? l : r; });
+    }
+    // Within ±2^22; a NaN becomes some number.
+    static Ints to_int(const Floats& a) {
+        constexpr float round = 12582912.0f;  // 1.5 · 2^23: adding it rounds to whole numbers
+        Ints out;
+        for (int i = 0; i < 16; ++i)
+            out.words[i] = std::bit_cast<int32_t>(a.v[i] + round) - std::bit_cast<int32_t>(round);
+        return out;
+    }
+    static Floats times_power_of_two(Floats a, const Ints& n) {
+        for (int i = 0; i < 16; ++i)
+            a.v[i] *= std::bit_cast<float>(
+                static_cast<uint32_t>(n.words[i] + 127) << 23);
+        return a;
+    }
+    using Mask = Ints;
+    static Mask greater(const Floats& a, const Floats& b) {
+        Mask out;
+        for (int i = 0; i < 16; ++i) out.words[i] = a.v[i] > b.v[i] ? -1 : 0;
+        return out;
+    }
+    static Mask not_less(const Floats& a, const Floats& b) {
+        Mask out;
+        for (int i = 0; i < 16; ++i) out.words[i] = a.v[i] >= b.v[i] ? -1 : 0;
+        return out;
+    }
+    static bool any(const Mask& m) {
+        int32_t all = 0;
+        for (int32_t word : m.words) all |= word;
+        return all != 0;
+    }
+    static Floats select(const Mask& m, const Floats& yes, const Floats& no) {
+        Floats out;
+        for (int i = 0; i < 16; ++i) out.v[i] = m.words[i] != 0 ? yes.v[i] : no.v[i];
+        return out;
+    }
+    static Ints select(const Mask& m, const Ints& yes, const Ints& no) {
+        Ints out;
+        for (int i = 0; i < 16; ++i) out.words[i] = m.words[i] != 0 ? yes.words[i] : no.words[i];
+        return out;
+    }
+    static Ints count_from(int first) {
+        Ints out;
+        for (int i = 0; i < 16; ++i) out.words[i] = first + i;
+        return out;
+    }
+    static float sum(Floats a) {
+        for (int width = 8; width > 0; width /= 2)
+            for (int i = 0; i < width; ++i) a.v[i] += a.v[i + width];
+        return a.v[0];
+    }
+    static float largest(Floats a) {
+        for (int width = 8; width > 0; width /= 2)
+            for (int i = 0; i < width; ++i) a.v[i] = a.v[i] > a.v[i + width] ? a.v[i] : a.v[i + width];
+        return a.v[0];
+    }
+    static Floats load_halves(const void* p) {
+        Floats out;
+        for (int i = 0; i < 16; ++i) out.v[i] = half(static_cast<const uint8_t*>(p) + 2 * i);
+        return out;
+    }
+    static float half(const uint8_t* p) {
+        uint16_t bits;
+        std::memcpy(&bits, p, sizeof bits);
+        return sfumato::half_to_float(bits);
+    }
+    static constexpr int dot_outputs = 2;
+
     static void quantize(const float* x, int8_t* q, float* scale, float* sum) {
         float largest = 0.0f;
         for (int i = 0; i < 32; ++i) largest = std::fabs(x[i]) > largest ? std::fabs(x[i]) : largest;
@@ -159,8 +248,12 @@ struct Vec {
 
 }  // namespace
 
+#include "cpu/attention_kernel.h"
 #include "cpu/gemm_kernel.h"
+#include "cpu/logits_kernel.h"
+#include "cpu/unpack_kernel.h"
+#include "cpu/vector_kernel.h"
 
 namespace sfumato::cpu {
-const FastKernels portable_kernels{gemm_any, quantize};
+const Kernels portable_kernels{gemm_any, quantize, unpack_any, float_product, geglu, add_logits, attention};
 }

@@ -1,5 +1,7 @@
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // gcc 12's own AVX-512 header (GCC bug 105593)
+// Of gcc 12's own AVX-512 header (GCC bug 105593).
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #endif
 #include <immintrin.h>
 
@@ -74,6 +76,38 @@ struct Vec {
         }
     }
 
+    static Floats add(Floats a, Floats b) { return _mm512_add_ps(a, b); }
+    static Floats sub(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
+    static Floats div(Floats a, Floats b) { return _mm512_div_ps(a, b); }
+    static Floats min(Floats a, Floats b) { return _mm512_min_ps(a, b); }
+    static Floats max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
+    static Ints to_int(Floats a) { return _mm512_cvtps_epi32(a); }
+    static Floats times_power_of_two(Floats a, Ints n) {
+        return _mm512_scalef_ps(a, _mm512_cvtepi32_ps(n));
+    }
+    using Mask = __mmask16;
+    static Mask greater(Floats a, Floats b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+    static Mask not_less(Floats a, Floats b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
+    static bool any(Mask m) { return m != 0; }
+    static Floats select(Mask m, Floats yes, Floats no) { return _mm512_mask_blend_ps(m, no, yes); }
+    static Ints select(Mask m, Ints yes, Ints no) { return _mm512_mask_blend_epi32(m, no, yes); }
+    static Ints count_from(int first) {
+        return _mm512_add_epi32(
+            _mm512_set1_epi32(first),
+            _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+    }
+    static float sum(Floats a) { return _mm512_reduce_add_ps(a); }
+    static float largest(Floats a) { return _mm512_reduce_max_ps(a); }
+    static Floats load_halves(const void* p) {
+        return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
+    }
+    static float half(const uint8_t* p) {
+        uint16_t bits;
+        __builtin_memcpy(&bits, p, sizeof bits);
+        return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(bits)));
+    }
+    static constexpr int dot_outputs = 4;  // vectors side by side that leave registers for four rows
+
     static void quantize(const float* x, int8_t* q, float* scale, float* sum) {
         const Floats a = loadf(x), b = loadf(x + 16);
         const float largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));
@@ -95,8 +129,12 @@ struct Vec {
 
 }  // namespace
 
+#include "cpu/attention_kernel.h"
 #include "cpu/gemm_kernel.h"
+#include "cpu/logits_kernel.h"
+#include "cpu/unpack_kernel.h"
+#include "cpu/vector_kernel.h"
 
 namespace sfumato::cpu {
-const FastKernels avx512vnni_kernels{gemm_any, quantize};
+const Kernels avx512vnni_kernels{gemm_any, quantize, unpack_any, float_product, geglu, add_logits, attention};
 }
