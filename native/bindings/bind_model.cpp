@@ -56,12 +56,14 @@ class Session {
             int threads,
             nb::object progress)
         : device_(device) {
-        check(device == "cpu", "device ", device, " is not part of this build");
         check(compute == "fast" || compute == "reference",
               "compute is ",
               compute,
               ", not fast or reference");
-        ModelOptions options{.context = context,
+        const auto [kind, index] = device_of(device);
+        ModelOptions options{.device = kind,
+                             .gpu = index,
+                             .context = context,
                              .compute = compute == "fast" ? Compute::fast : Compute::reference,
                              .threads = threads};
         if (!progress.is_none())
@@ -146,10 +148,10 @@ auto cached(Session& s, int layer, bool keys) {
     const Model& m = s.model();
     check(layer >= 0 && layer < m.config().layers, "layer ", layer, " of ", m.config().layers);
     const int heads = m.config().key_heads(layer), d = m.config().head_dim(layer);
-    const int positions = m.cache().kept_positions(layer);
+    const int positions = m.kept_positions(layer);
     std::vector<float> out(static_cast<size_t>(heads) * static_cast<size_t>(positions) *
                            static_cast<size_t>(d));
-    s.run([&](Model& model) { model.cache().copy(layer, keys, out.data()); });
+    s.run([&](Model& model) { model.copy_cache(layer, keys, out.data()); });
     return array(std::move(out), heads, positions, d);
 }
 

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string>
 
@@ -13,6 +14,8 @@
 #include "core/random.h"
 #include "ops/attention.h"
 #include "ops/denoise_step.h"
+#include "ops/devices.h"
+#include "ops/matrix.h"
 #include "ops/moe.h"
 #include "ops/rms_norm.h"
 #include "ops/rope.h"
@@ -25,29 +28,80 @@ using Floats = Array<float>;
 using Maybe = std::optional<Floats>;
 using Bytes = std::pair<int, Array<uint8_t>>;  // type of the file format, blocks
 
-// A device for one call.
+// A device for one call, and arrays that it reaches.
 struct Here {
     Threads threads;
+    Device device;
+    std::unique_ptr<Stream> stream;
     Arena scratch;
     Compute compute;
+    std::vector<Buffer> memory;
 
-    Here(const std::string& name, int count)
-        : threads(count), compute(name == "reference" ? Compute::reference : Compute::fast) {
-        check(
-            name == "reference" || name == "fast", "compute is ", name, ", not fast or reference");
+    Here(const std::string& compute_name, int count, const std::string& device_name = "cpu")
+        : threads(count),
+          device(device_of(device_name).first),
+          stream(ops::open(device, device_of(device_name).second)),
+          scratch(*stream),
+          compute(compute_name == "reference" ? Compute::reference : Compute::fast) {
+        check(compute_name == "reference" || compute_name == "fast",
+              "compute is ",
+              compute_name,
+              ", not fast or reference");
     }
     Context context() {
-        return {.device = Device::cpu, .compute = compute, .threads = threads, .scratch = scratch};
+        return {.device = device,
+                .compute = compute,
+                .threads = threads,
+                .scratch = scratch,
+                .stream = stream.get()};
+    }
+
+    // `count` values, those of `from` where it is given; alive as long as this.
+    template <class T>
+    T* shared(size_t count, const T* from = nullptr) {
+        memory.push_back(stream->allocate_shared(count * sizeof(T), "an array"));
+        auto* data = reinterpret_cast<T*>(memory.back().data());
+        if (from != nullptr) std::copy_n(from, count, data);
+        return data;
+    }
+    template <class T>
+    std::span<T> shared(std::span<const T> from) {
+        return {shared(from.size(), from.data()), from.size()};
+    }
+    std::span<int32_t> shared(const std::vector<int32_t>& from) {
+        return shared(std::span<const int32_t>(from));
+    }
+    View<const float> view(const Floats& a) {
+        check(a.ndim() == 2, "an array of ", a.ndim(), " dimensions, not 2");
+        return {shared(a.size(), a.data()),
+                static_cast<int>(a.shape(0)),
+                static_cast<int>(a.shape(1))};
+    }
+    View<const float> view(const Maybe& a) { return a ? view(*a) : View<const float>{}; }
+    const float* data(const Maybe& a) { return a ? shared(a->size(), a->data()) : nullptr; }
+    template <class T>
+    auto array_of(const T* data, size_t count) {
+        return array(std::vector<T>(data, data + count), count);
+    }
+
+    // Runs `work` on an output [rows, width].
+    template <class Work>
+    auto result(int rows, int width, Work&& work) {
+        const size_t count = static_cast<size_t>(rows) * static_cast<size_t>(width);
+        auto* out = shared<float>(count);
+        work(View<float>{out, rows, width});
+        stream->wait();
+        return array(std::vector<float>(out, out + count), rows, width);
     }
 };
 
-// Packed matrices and the memory that they lie in.
+// Packed matrices, one after another in memory.
 struct Packed {
-    std::vector<Buffer> memory;
+    Buffer memory;
     std::vector<Matrix> matrices;
 
     // Cuts each of the matrices into pieces of at most `piece_rows`.
-    Packed(const Bytes& bytes, Compute compute, int piece_rows = 1 << 30) {
+    Packed(Here& here, const Bytes& bytes, int piece_rows = 1 << 30) {
         const auto& [number, a] = bytes;
         check(is_dtype(number) && (a.ndim() == 2 || a.ndim() == 3), "no matrices of type ", number);
         const auto type = static_cast<DType>(number);
@@ -56,16 +110,28 @@ struct Packed {
         const int inputs = static_cast<int>(row) / block.bytes * block.elements;
         const int rows = static_cast<int>(a.shape(a.ndim() - 2));
         const size_t count = a.ndim() == 3 ? a.shape(0) : 1;
+        std::vector<size_t> source, at;
+        size_t total = 0;
         for (size_t i = 0; i < count; ++i)
             for (int first = 0; first < rows; first += piece_rows) {
-                const size_t at =
-                    (i * static_cast<size_t>(rows) + static_cast<size_t>(first)) * row;
-                add({.type = type,
-                     .compute = inputs % cpu::group == 0 ? compute : Compute::reference,
+                source.push_back((i * static_cast<size_t>(rows) + static_cast<size_t>(first)) * row);
+                matrices.push_back(
+                    {.type = type,
+                     .compute = inputs % cpu::group == 0 ? here.compute : Compute::reference,
                      .outputs = std::min(piece_rows, rows - first),
-                     .inputs = inputs},
-                    reinterpret_cast<const std::byte*>(a.data()) + at);
+                     .inputs = inputs});
+                at.push_back(total);
+                total += (ops::packed_bytes(here.context(), matrices.back()) + 63) / 64 * 64;
             }
+        memory = here.stream->allocate_shared(total, "matrices");
+        for (size_t i = 0; i < matrices.size(); ++i) {
+            matrices[i].data = memory.data() + at[i];
+            for (int panel = 0; panel < matrices[i].panels(); ++panel)
+                ops::pack_panel(here.context(),
+                                reinterpret_cast<const std::byte*>(a.data()) + source[i],
+                                matrices[i],
+                                panel);
+        }
     }
 
     Embedding embedding() const {
@@ -73,32 +139,7 @@ struct Packed {
         for (const Matrix& m : matrices) e.vocab += m.outputs;
         return e;
     }
-
-  private:
-    void add(Matrix m, const std::byte* source) {
-        memory.emplace_back(cpu::packed_bytes(m.type, m.compute, m.outputs, m.inputs), "a matrix");
-        m.data = memory.back().data();
-        for (int panel = 0; panel < m.panels(); ++panel) cpu::pack_panel(source, m, panel);
-        matrices.push_back(m);
-    }
 };
-
-View<const float> view(const Floats& a) {
-    check(a.ndim() == 2, "an array of ", a.ndim(), " dimensions, not 2");
-    return {a.data(), static_cast<int>(a.shape(0)), static_cast<int>(a.shape(1))};
-}
-
-View<const float> view(const Maybe& a) { return a ? view(*a) : View<const float>{}; }
-
-const float* data(const Maybe& a) { return a ? a->data() : nullptr; }
-
-// Runs `work` on an output [rows, width].
-template <class Work>
-auto result(int rows, int width, Work&& work) {
-    std::vector<float> out(static_cast<size_t>(rows) * static_cast<size_t>(width));
-    work(View<float>{out.data(), rows, width});
-    return array(std::move(out), rows, width);
-}
 
 auto dequantize(const Bytes& bytes) {
     const auto& [number, a] = bytes;
@@ -106,7 +147,7 @@ auto dequantize(const Bytes& bytes) {
     const auto type = static_cast<DType>(number);
     const Block block = block_of(type);
     const int elements = static_cast<int>(a.shape(1)) / block.bytes * block.elements;
-    return result(static_cast<int>(a.shape(0)), elements, [&](View<float> out) {
+    return Here("reference", 1).result(static_cast<int>(a.shape(0)), elements, [&](View<float> out) {
         for (int r = 0; r < out.rows; ++r)
             dequantize_row(
                 type,
@@ -116,22 +157,31 @@ auto dequantize(const Bytes& bytes) {
     });
 }
 
-auto linear(const Bytes& w, const Floats& x, const std::string& compute, int threads) {
-    Here here(compute, threads);
-    const Packed packed(w, here.compute);
+auto linear(const Bytes& w,
+            const Floats& x,
+            const std::string& compute,
+            int threads,
+            const std::string& device) {
+    Here here(compute, threads, device);
+    const Packed packed(here, w);
     const Matrix& m = packed.matrices[0];
-    return result(view(x).rows, m.outputs, [&](View<float> out) {
+    const View<const float> in = here.view(x);
+    return here.result(in.rows, m.outputs, [&](View<float> out) {
         const Projection projections[] = {{&m, out}};
-        ops::linear(here.context(), {.x = view(x), .projections = projections});
+        ops::linear(here.context(), {.x = in, .projections = projections});
     });
 }
 
-auto unpack(const Bytes& w, const std::string& compute) {
-    Here here(compute, 1);
-    const Packed packed(w, here.compute);
-    const Matrix& m = packed.matrices[0];
-    return result(m.outputs, m.inputs, [&](View<float> out) {
-        for (int r = 0; r < out.rows; ++r) cpu::unpack_row(m, r, out.row(r));
+// All rows of a matrix.
+auto unpack(const Bytes& w, const std::string& compute, const std::string& device) {
+    Here here(compute, 1, device);
+    const Packed packed(here, w, Embedding::slab_rows);
+    const Embedding e = packed.embedding();
+    std::vector<int32_t> ids(static_cast<size_t>(e.vocab));
+    std::iota(ids.begin(), ids.end(), 0);
+    return here.result(e.vocab, e.hidden, [&](View<float> out) {
+        ops::embed(here.context(),
+                   {.embedding = e, .ids = here.shared(ids), .scale = 1.0f, .out = out});
     });
 }
 
@@ -140,15 +190,16 @@ auto rms_norm(const Floats& x,
               const Maybe& plus,
               const Maybe& residual,
               float scale,
-              float eps) {
-    Here here("reference", 2);
-    const View<const float> in = view(x);
-    return result(in.rows, in.width, [&](View<float> out) {
+              float eps,
+              const std::string& device) {
+    Here here("fast", 2, device);
+    const View<const float> in = here.view(x);
+    return here.result(in.rows, in.width, [&](View<float> out) {
         ops::rms_norm(here.context(),
                       {.x = in,
-                       .plus = view(plus),
-                       .weight = data(weight),
-                       .residual = view(residual),
+                       .plus = here.view(plus),
+                       .weight = here.data(weight),
+                       .residual = here.view(residual),
                        .scale = scale,
                        .eps = eps,
                        .out = out});
@@ -160,20 +211,22 @@ auto rope(const Floats& x,
           const Maybe& weight,
           const Maybe& frequencies,
           int first_position,
-          float eps) {
-    Here here("reference", 2);
-    const View<const float> in = view(x);
-    std::vector<float> table(static_cast<size_t>(in.rows) * static_cast<size_t>(head_dim));
-    const View<float> angles{table.data(), in.rows, head_dim};
+          float eps,
+          const std::string& device) {
+    Here here("fast", 2, device);
+    const View<const float> in = here.view(x);
+    const size_t count = static_cast<size_t>(in.rows) * static_cast<size_t>(head_dim);
+    const View<float> angles{here.shared<float>(count), in.rows, head_dim};
     if (frequencies)
-        ops::angles(
-            here.context(),
-            {.first_position = first_position, .frequencies = frequencies->data(), .out = angles});
-    return result(in.rows, in.width, [&](View<float> out) {
+        ops::angles(here.context(),
+                    {.first_position = first_position,
+                     .frequencies = here.data(frequencies),
+                     .out = angles});
+    return here.result(in.rows, in.width, [&](View<float> out) {
         ops::rope(here.context(),
                   {.x = in,
                    .head_dim = head_dim,
-                   .weight = data(weight),
+                   .weight = here.data(weight),
                    .angles = frequencies ? angles : View<float>{},
                    .eps = eps,
                    .out = out});
@@ -191,16 +244,15 @@ auto attention(const Floats& q,
                int window,
                int capacity,
                bool half,
-               int pass) {
-    Here here("fast", 2);
-    const View<const float> k = view(keys), v = view(values), in = view(q);
-    const int kv_heads = k.width / head_dim;
-    const Buffer memory(2 * static_cast<size_t>(capacity) * static_cast<size_t>(k.width) * 4,
-                        "keys");
-    const KeyValues kv{.keys = memory.data(),
-                       .values = memory.data() + memory.bytes() / 2,
+               int pass,
+               const std::string& device) {
+    Here here("fast", 2, device);
+    const View<const float> k = here.view(keys), v = here.view(values), in = here.view(q);
+    const size_t bytes = static_cast<size_t>(capacity) * static_cast<size_t>(k.width) * 4;
+    const KeyValues kv{.keys = here.shared<std::byte>(bytes),
+                       .values = here.shared<std::byte>(bytes),
                        .half = half,
-                       .kv_heads = kv_heads,
+                       .kv_heads = k.width / head_dim,
                        .capacity = capacity,
                        .head_dim = head_dim};
     for (int at = 0; at < k.rows; at += pass) {
@@ -211,7 +263,7 @@ auto attention(const Floats& q,
                     .kv = kv,
                     .first_position = at});
     }
-    return result(in.rows, in.width, [&](View<float> out) {
+    return here.result(in.rows, in.width, [&](View<float> out) {
         ops::attention(here.context(),
                        {.q = in,
                         .kv = kv,
@@ -226,12 +278,14 @@ auto mlp(const Floats& x,
          const Bytes& gate,
          const Bytes& up,
          const Bytes& down,
-         const std::string& compute) {
-    Here here(compute, 2);
-    const Packed g(gate, here.compute), u(up, here.compute), d(down, here.compute);
-    return result(view(x).rows, d.matrices[0].outputs, [&](View<float> out) {
+         const std::string& compute,
+         const std::string& device) {
+    Here here(compute, 2, device);
+    const Packed g(here, gate), u(here, up), d(here, down);
+    const View<const float> in = here.view(x);
+    return here.result(in.rows, d.matrices[0].outputs, [&](View<float> out) {
         ops::mlp(here.context(),
-                 {.x = view(x),
+                 {.x = in,
                   .gate = g.matrices[0],
                   .up = u.matrices[0],
                   .down = d.matrices[0],
@@ -250,16 +304,18 @@ auto moe(const Floats& a,
          int top_k,
          float eps,
          const std::string& compute,
-         int threads) {
-    Here here(compute, threads);
-    const Packed g(gate, here.compute), u(up, here.compute), d(down, here.compute);
-    return result(view(x).rows, view(x).width, [&](View<float> out) {
+         int threads,
+         const std::string& device) {
+    Here here(compute, threads, device);
+    const Packed g(here, gate), u(here, up), d(here, down);
+    const View<const float> in = here.view(x);
+    return here.result(in.rows, in.width, [&](View<float> out) {
         ops::moe(here.context(),
-                 {.a = view(a),
-                  .x = view(x),
-                  .router = router.data(),
-                  .router_scale = router_scale.data(),
-                  .expert_scale = expert_scale.data(),
+                 {.a = here.view(a),
+                  .x = in,
+                  .router = here.shared(router.size(), router.data()),
+                  .router_scale = here.shared(router_scale.size(), router_scale.data()),
+                  .expert_scale = here.shared(expert_scale.size(), expert_scale.data()),
                   .gate = g.matrices,
                   .up = u.matrices,
                   .down = d.matrices,
@@ -278,63 +334,72 @@ nb::dict logits(const Floats& hidden,
                 const std::vector<int32_t>& pinned,
                 float scale,
                 const std::string& compute,
-                int threads) {
-    Here here(compute, threads);
-    const Packed packed(embedding, here.compute, Embedding::slab_rows);
+                int threads,
+                const std::string& device) {
+    Here here(compute, threads, device);
+    const Packed packed(here, embedding, Embedding::slab_rows);
     const Embedding e = packed.embedding();
-    const View<const float> h = view(hidden);
+    const View<const float> h = here.view(hidden);
     const auto rows = static_cast<size_t>(h.rows);
-    std::vector<int32_t> argmax(rows), sampled(rows), counts(rows), tokens(rows * Kept::most);
-    std::vector<float> entropy(rows), log_total(rows), p(rows * Kept::most);
-    std::vector<float> sum(static_cast<size_t>(e.hidden));
-    Kept kept{.token = {tokens.data(), h.rows, Kept::most},
-              .p = {p.data(), h.rows, Kept::most},
-              .count = counts.data()};
+    auto* argmax = here.shared<int32_t>(rows);
+    auto* sampled = here.shared<int32_t>(rows);
+    auto* entropy = here.shared<float>(rows);
+    auto* log_total = here.shared<float>(rows);
+    auto* sum = here.shared<float>(static_cast<size_t>(e.hidden));
+    const float* at_temperature = here.shared(1, &temperature);
+    const std::span<const int32_t> pins = here.shared(pinned);
+    Kept kept{.token = {here.shared<int32_t>(rows * Kept::most), h.rows, Kept::most},
+              .p = {here.shared<float>(rows * Kept::most), h.rows, Kept::most},
+              .count = here.shared<int32_t>(rows)};
     ops::logits(here.context(),
                 {.hidden = h,
                  .embedding = e,
                  .softcap = softcap,
-                 .temperature = temperature,
-                 .uniform = uniform.data(),
-                 .argmax = argmax.data(),
-                 .sampled = sampled.data(),
-                 .entropy = entropy.data(),
-                 .log_total = log_total.data(),
+                 .temperature = *at_temperature,
+                 .uniform = here.shared(uniform.size(), uniform.data()),
+                 .argmax = argmax,
+                 .sampled = sampled,
+                 .entropy = entropy,
+                 .log_total = log_total,
                  .kept = &kept});
     nb::dict out;
-    out["logits"] = result(h.rows, e.vocab, [&](View<float> all) {
+    out["logits"] = here.result(h.rows, e.vocab, [&](View<float> all) {
         ops::full_logits(here.context(),
                          {.hidden = h, .embedding = e, .softcap = softcap, .out = all});
     });
-    ops::embedding_sum(here.context(), {.embedding = e, .out = sum.data()});
-    out["soft"] = result(h.rows, e.hidden, [&](View<float> soft) {
+    ops::embedding_sum(here.context(), {.embedding = e, .out = sum});
+    out["soft"] = here.result(h.rows, e.hidden, [&](View<float> soft) {
         ops::soft_embedding(here.context(),
                             {.kept = kept,
                              .embedding = e,
-                             .sum = sum.data(),
-                             .pinned = pinned,
+                             .sum = sum,
+                             .pinned = pins,
                              .scale = scale,
                              .out = soft});
     });
-    out["dense_soft"] = result(h.rows, e.hidden, [&](View<float> soft) {
+    out["dense_soft"] = here.result(h.rows, e.hidden, [&](View<float> soft) {
         ops::dense_soft_embedding(here.context(),
                                   {.hidden = h,
                                    .head = e,
                                    .embedding = e,
                                    .softcap = softcap,
                                    .temperature = temperature,
-                                   .log_total = log_total.data(),
-                                   .pinned = pinned,
+                                   .log_total = log_total,
+                                   .pinned = pins,
                                    .scale = scale,
                                    .out = soft});
     });
-    out["argmax"] = array(std::move(argmax), rows);
-    out["sampled"] = array(std::move(sampled), rows);
-    out["entropy"] = array(std::move(entropy), rows);
-    out["log_total"] = array(std::move(log_total), rows);
-    out["kept_token"] = array(std::move(tokens), rows, Kept::most);
-    out["kept_p"] = array(std::move(p), rows, Kept::most);
-    out["kept_count"] = array(std::move(counts), rows);
+    out["argmax"] = here.array_of(argmax, rows);
+    out["sampled"] = here.array_of(sampled, rows);
+    out["entropy"] = here.array_of(entropy, rows);
+    out["log_total"] = here.array_of(log_total, rows);
+    const auto table = [&](const auto* data) {
+        using T = std::remove_cvref_t<decltype(*data)>;
+        return array(std::vector<T>(data, data + rows * Kept::most), rows, Kept::most);
+    };
+    out["kept_token"] = table(kept.token.data);
+    out["kept_p"] = table(kept.p.data);
+    out["kept_count"] = here.array_of(kept.count, rows);
     return out;
 }
 
@@ -342,42 +407,49 @@ nb::dict denoise_step(const Floats& entropy,
                       const std::vector<int32_t>& sampled,
                       const std::vector<int32_t>& renoise,
                       const std::vector<int32_t>& pinned,
-                      std::vector<int32_t> argmax,
-                      std::vector<int32_t> previous_argmax,
+                      const std::vector<int32_t>& argmax,
+                      const std::vector<int32_t>& previous_argmax,
                       int same_steps,
                       float entropy_bound,
                       int stability_threshold,
-                      float confidence_threshold) {
-    Here here("fast", 1);
+                      float confidence_threshold,
+                      const std::string& device) {
+    Here here("fast", 1, device);
+    struct State {
+        float mean_entropy;
+        int same_steps;
+        bool stable, settled;
+    };
+    auto* state = here.shared<State>(1);
+    state->same_steps = same_steps;
     const size_t n = argmax.size();
-    std::vector<int32_t> canvas(n);
-    std::vector<uint8_t> accepted(n);
-    float mean_entropy = 0.0f;
-    bool stable = false, settled = false;
+    const std::span<int32_t> drafts = here.shared(argmax), canvas{here.shared<int32_t>(n), n};
+    const std::span<uint8_t> accepted{here.shared<uint8_t>(n), n};
     ops::denoise_step(here.context(),
-                      {.entropy = span_of(entropy),
-                       .sampled = sampled,
-                       .renoise = renoise,
-                       .pinned = pinned,
+                      {.entropy = here.shared(span_of(entropy)),
+                       .sampled = here.shared(sampled),
+                       .renoise = here.shared(renoise),
+                       .pinned = here.shared(pinned),
                        .entropy_bound = entropy_bound,
                        .stability_threshold = stability_threshold,
                        .confidence_threshold = confidence_threshold,
-                       .argmax = argmax,
-                       .previous_argmax = previous_argmax,
-                       .same_steps = same_steps,
+                       .argmax = drafts,
+                       .previous_argmax = here.shared(previous_argmax),
+                       .same_steps = state->same_steps,
                        .canvas = canvas,
                        .accepted = accepted,
-                       .mean_entropy = mean_entropy,
-                       .stable = stable,
-                       .settled = settled});
+                       .mean_entropy = state->mean_entropy,
+                       .stable = state->stable,
+                       .settled = state->settled});
+    here.stream->wait();
     nb::dict out;
-    out["argmax"] = array(std::move(argmax), n);
-    out["canvas"] = array(std::move(canvas), n);
-    out["accepted"] = array(std::move(accepted), n);
-    out["mean_entropy"] = mean_entropy;
-    out["same_steps"] = same_steps;
-    out["stable"] = stable;
-    out["settled"] = settled;
+    out["argmax"] = here.array_of(drafts.data(), n);
+    out["canvas"] = here.array_of(canvas.data(), n);
+    out["accepted"] = here.array_of(accepted.data(), n);
+    out["mean_entropy"] = state->mean_entropy;
+    out["same_steps"] = state->same_steps;
+    out["stable"] = state->stable;
+    out["settled"] = state->settled;
     return out;
 }
 
@@ -401,8 +473,8 @@ std::vector<int> count_tasks(int threads, int tasks, int runs) {
 void bind_ops(nb::module_& m) {
     using nb::arg;
     m.def("op_dequantize", &dequantize, arg("rows"));
-    m.def("op_unpack", &unpack, arg("w"), arg("compute"));
-    m.def("op_linear", &linear, arg("w"), arg("x"), arg("compute"), arg("threads") = 2);
+    m.def("op_unpack", &unpack, arg("w"), arg("compute"), arg("device") = "cpu");
+    m.def("op_linear", &linear, arg("w"), arg("x"), arg("compute"), arg("threads") = 2, arg("device") = "cpu");
     m.def("op_rms_norm",
           &rms_norm,
           arg("x"),
@@ -411,7 +483,7 @@ void bind_ops(nb::module_& m) {
           arg("plus") = nb::none(),
           arg("residual") = nb::none(),
           arg("scale") = 1.0f,
-          arg("eps"));
+          arg("eps"), arg("device") = "cpu");
     m.def("op_rope",
           &rope,
           arg("x"),
@@ -420,7 +492,7 @@ void bind_ops(nb::module_& m) {
           arg("weight") = nb::none(),
           arg("frequencies") = nb::none(),
           arg("first_position") = 0,
-          arg("eps"));
+          arg("eps"), arg("device") = "cpu");
     m.def("op_attention",
           &attention,
           arg("q"),
@@ -433,7 +505,7 @@ void bind_ops(nb::module_& m) {
           arg("window"),
           arg("capacity"),
           arg("half"),
-          arg("pass_rows"));
+          arg("pass_rows"), arg("device") = "cpu");
     m.def("op_mlp",
           &mlp,
           arg("x"),
@@ -441,7 +513,7 @@ void bind_ops(nb::module_& m) {
           arg("up"),
           arg("down"),
           nb::kw_only(),
-          arg("compute"));
+          arg("compute"), arg("device") = "cpu");
     m.def("op_moe",
           &moe,
           arg("a"),
@@ -456,7 +528,7 @@ void bind_ops(nb::module_& m) {
           arg("top_k"),
           arg("eps"),
           arg("compute"),
-          arg("threads") = 2);
+          arg("threads") = 2, arg("device") = "cpu");
     m.def("op_logits",
           &logits,
           arg("hidden"),
@@ -468,7 +540,7 @@ void bind_ops(nb::module_& m) {
           arg("pinned"),
           arg("scale"),
           arg("compute"),
-          arg("threads") = 2);
+          arg("threads") = 2, arg("device") = "cpu");
     m.def("op_denoise_step",
           &denoise_step,
           nb::kw_only(),
@@ -481,7 +553,7 @@ void bind_ops(nb::module_& m) {
           arg("same_steps"),
           arg("entropy_bound"),
           arg("stability_threshold"),
-          arg("confidence_threshold"));
+          arg("confidence_threshold"), arg("device") = "cpu");
     m.def("op_philox", &philox_words, arg("counter"), arg("seed"));
     m.def("op_count_tasks", &count_tasks, arg("threads"), arg("tasks"), arg("runs"));
 }

@@ -6,6 +6,7 @@
 
 #include "core/cpu_features.h"
 #include "core/error.h"
+#include "ops/devices.h"
 
 namespace nb = nanobind;
 
@@ -44,13 +45,30 @@ nb::dict features() {
     return out;
 }
 
+nb::list cuda_devices() {
+    nb::list out;
+    for (const sfumato::Gpu& gpu : sfumato::ops::gpus()) {
+        nb::dict d;
+        d["id"] = "cuda:" + std::to_string(nb::len(out));
+        d["name"] = gpu.name;
+        d["memory_bytes"] = gpu.memory_bytes;
+        d["free_bytes"] = gpu.free_bytes;
+        d["compute_capability"] = gpu.compute_capability;
+        d["driver"] = gpu.driver;
+        d["usable"] = gpu.usable;
+        d["reason"] = gpu.reason;
+        out.append(d);
+    }
+    return out;
+}
+
 }  // namespace
 
 NB_MODULE(_native, m) {
     bind_errors(m);
     m.def("cpu_features", &features);
     m.def("instruction_set", [] { return std::string(sfumato::isa_name(sfumato::isa())); });
-    m.def("cuda_devices", [] { return nb::list(); });
+    m.def("cuda_devices", &cuda_devices);
     sfumato::bindings::bind_model(m);
     sfumato::bindings::bind_ops(m);
 }

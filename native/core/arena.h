@@ -3,17 +3,22 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
-#include "core/memory.h"
+#include "core/stream.h"
 #include "core/tensor.h"
 
 namespace sfumato {
 
 // Grows while the first step runs; the next Scope that starts empty merges what grew into one
-// block.
+// block. With a stream the memory is its device's, and blocks stay where they are, because recordings
+// know them.
 class Arena {
   public:
+    Arena() = default;
+    explicit Arena(Stream& stream) : stream_(&stream) {}
+
     // Everything taken while a Scope lives is given back when it ends.
     class Scope {
       public:
@@ -33,10 +38,13 @@ class Arena {
     };
 
     void reserve(size_t bytes) {
-        if (blocks_.empty()) blocks_.emplace_back(bytes, "working memory");
+        if (blocks_.empty()) blocks_.push_back(allocate(bytes));
     }
 
-    // 64-byte aligned, not cleared.
+    // The most that was in use at once while the stream was measuring.
+    size_t measured() const { return measured_; }
+
+    // 128-byte aligned, not cleared.
     template <class T>
     T* take(size_t count) {
         return reinterpret_cast<T*>(take_bytes(count * sizeof(T)));
@@ -57,27 +65,38 @@ class Arena {
     static constexpr size_t smallest_block = 1u << 20;
 
     std::byte* take_bytes(size_t bytes) {
-        const size_t need = (bytes + 63) / 64 * 64;
+        const size_t need = (bytes + 127) / 128 * 128;
+        if (stream_ != nullptr && stream_->measuring) {
+            used_ += need;
+            measured_ = std::max(measured_, used_);
+            return reinterpret_cast<std::byte*>(static_cast<uintptr_t>(used_));  // never read
+        }
         while (block_ < blocks_.size() && used_ + need > blocks_[block_].bytes()) {
             ++block_;
             used_ = 0;
         }
         if (block_ == blocks_.size())
-            blocks_.emplace_back(std::max(need, smallest_block), "working memory");
+            blocks_.push_back(allocate(std::max(need, smallest_block)));
         std::byte* at = blocks_[block_].data() + used_;
         used_ += need;
         return at;
     }
 
     void merge() {
-        if (blocks_.size() < 2) return;
+        if (blocks_.size() < 2 || stream_ != nullptr) return;
         const size_t total = bytes();
         blocks_.clear();
-        blocks_.emplace_back(total, "working memory");
+        blocks_.push_back(allocate(total));
     }
 
+    Buffer allocate(size_t bytes) {
+        constexpr const char* purpose = "working memory";
+        return stream_ == nullptr ? Buffer(bytes, purpose) : stream_->allocate(bytes, purpose);
+    }
+
+    Stream* stream_ = nullptr;
     std::vector<Buffer> blocks_;
-    size_t block_ = 0, used_ = 0;
+    size_t block_ = 0, used_ = 0, measured_ = 0;
 };
 
 }  // namespace sfumato

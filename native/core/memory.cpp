@@ -44,15 +44,17 @@ Buffer::Buffer(size_t bytes, const char* purpose) {
 #endif
     data_ = static_cast<std::byte*>(address);
     bytes_ = bytes;
+    release_ = [](std::byte* data, [[maybe_unused]] size_t size) {
+#ifdef _WIN32
+        VirtualFree(data, 0, MEM_RELEASE);
+#else
+        munmap(data, size);
+#endif
+    };
 }
 
 Buffer::~Buffer() {
-    if (data_ == nullptr) return;
-#ifdef _WIN32
-    VirtualFree(data_, 0, MEM_RELEASE);
-#else
-    munmap(data_, bytes_);
-#endif
+    if (data_ != nullptr) release_(data_, bytes_);
 }
 
 size_t available_memory() {

@@ -11,6 +11,10 @@ class Buffer {
   public:
     Buffer() = default;
     Buffer(size_t bytes, const char* purpose);
+    // Memory that came from elsewhere, and who takes it back.
+    using Release = void (*)(std::byte*, size_t);
+    Buffer(std::byte* data, size_t bytes, Release release)
+        : data_(data), bytes_(bytes), release_(release) {}
     Buffer(Buffer&& other) noexcept { swap(other); }
     Buffer& operator=(Buffer&& other) noexcept {
         swap(other);
@@ -25,10 +29,12 @@ class Buffer {
     void swap(Buffer& other) noexcept {
         std::swap(data_, other.data_);
         std::swap(bytes_, other.bytes_);
+        std::swap(release_, other.release_);
     }
 
     std::byte* data_ = nullptr;
     size_t bytes_ = 0;
+    Release release_ = nullptr;
 };
 
 // Bytes that can be allocated without swapping; 0 when the system does not say.

@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "core/error.h"
+#include "ops/dispatch.h"
 
 namespace sfumato::cuda {
 
@@ -18,6 +18,36 @@ inline void check_cuda(cudaError_t status, const char* what) {
         throw Error(std::string(what) + ": " + cudaGetErrorName(status) + ", " + cudaGetErrorString(status));
 }
 
+// One device, one order.
+class Stream final : public ::sfumato::Stream {
+  public:
+    explicit Stream(int device);
+    ~Stream() override;
+
+    Buffer allocate(size_t bytes, const char* purpose) override;
+    Buffer allocate_shared(size_t bytes, const char* purpose) override;
+    void copy(void* to, const void* from, size_t bytes) override;
+    void wait() override;
+    size_t free_memory() override;
+    void repeat(std::unique_ptr<Recording>& recording, const std::function<void()>& work) override;
+
+    // The device becomes that of the calling thread.
+    cudaStream_t enter() {
+        CUDA_CHECK(cudaSetDevice(device_));
+        return stream_;
+    }
+    int processors() const { return processors_; }
+    size_t shared_limit() const { return shared_limit_; }  // of a block, in bytes
+
+  private:
+    int device_;
+    int processors_ = 0;
+    size_t shared_limit_ = 0;
+    cudaStream_t stream_ = nullptr;
+};
+
+inline Stream& stream_of(const Context& context) { return static_cast<Stream&>(*context.stream); }
+
 // Declares a kernel's dynamic shared memory.
 #ifdef SFUMATO_CUDA_EMULATED
 #define SFUMATO_DYNAMIC_SHARED(name) unsigned char* const name = ::sfumato::cuda::shared_memory
@@ -25,20 +55,57 @@ inline void check_cuda(cudaError_t status, const char* what) {
 #define SFUMATO_DYNAMIC_SHARED(name) extern __shared__ __align__(128) unsigned char name[]
 #endif
 
-// Shared memory beyond 48 KiB has to be asked for, once a kernel.
 template <class... Parameters, class... Arguments>
-void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
+void launch(const Context& context,
+            void (*kernel)(Parameters...),
+            dim3 grid,
+            dim3 block,
+            size_t shared_bytes,
             Arguments&&... arguments) {
+    Stream& stream = stream_of(context);
+    if (stream.measuring || grid.x == 0 || grid.y == 0 || grid.z == 0) return;
+    const cudaStream_t order = stream.enter();
+    // Shared memory beyond 48 KiB has to be asked for.
     if (shared_bytes > 48 * 1024)
         CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                         static_cast<int>(shared_bytes)));
 #ifdef SFUMATO_CUDA_EMULATED
-    (void)stream;
-    emulator::run(__PRETTY_FUNCTION__, grid, block, shared_bytes, [&] { kernel(Parameters(arguments)...); });
+    (void)order;
+    emulator::queue([=] {
+        emulator::run(__PRETTY_FUNCTION__, grid, block, shared_bytes, [=] { kernel(Parameters(arguments)...); });
+    });
 #else
-    kernel<<<grid, block, shared_bytes, stream>>>(Parameters(arguments)...);
+    kernel<<<grid, block, shared_bytes, order>>>(Parameters(arguments)...);
     CUDA_CHECK(cudaGetLastError());
 #endif
+}
+
+inline unsigned blocks(size_t items, size_t each) { return static_cast<unsigned>((items + each - 1) / each); }
+
+// Sum or maximum over a warp, in every lane.
+__device__ __forceinline__ float warp_sum(float v) {
+    for (int bits = 16; bits > 0; bits /= 2) v += __shfl_xor_sync(~0u, v, bits);
+    return v;
+}
+__device__ __forceinline__ float warp_max(float v) {
+    for (int bits = 16; bits > 0; bits /= 2) v = fmaxf(v, __shfl_xor_sync(~0u, v, bits));
+    return v;
+}
+
+// Sum over a block of whole warps, in every thread. `shared`: 33 floats, free again after the next
+// barrier.
+__device__ __forceinline__ float block_sum(float v, float* shared) {
+    v = warp_sum(v);
+    const int warp = threadIdx.x / 32, warps = blockDim.x / 32;
+    if (threadIdx.x % 32 == 0) shared[warp] = v;
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        float total = 0.0f;
+        for (int i = 0; i < warps; ++i) total += shared[i];
+        shared[32] = total;
+    }
+    __syncthreads();
+    return shared[32];
 }
 
 }  // namespace sfumato::cuda

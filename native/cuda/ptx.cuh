@@ -29,13 +29,30 @@ __device__ __forceinline__ void mma_f16(float (&d)[4], const uint32_t (&a)[4], c
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
+// Four 8 × 8 matrices of halves from shared memory (ldmatrix): lane l gives the address of row l % 8 of
+// matrix l / 8, 16 bytes; r[i] holds elements 2t, 2t+1 of row g of matrix i, or of its transpose.
+__device__ __forceinline__ void load_matrices(uint32_t (&r)[4], const void* row) {
+    const uint32_t from = static_cast<uint32_t>(__cvta_generic_to_shared(row));
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(from)
+                 : "memory");
+}
+__device__ __forceinline__ void load_transposed(uint32_t (&r)[4], const void* row) {
+    const uint32_t from = static_cast<uint32_t>(__cvta_generic_to_shared(row));
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(from)
+                 : "memory");
+}
+
 // 16 bytes from device to shared memory, past the registers; zeros where `valid` is false.
 __device__ __forceinline__ void copy_async(void* shared, const void* global, bool valid = true) {
     const uint32_t to = static_cast<uint32_t>(__cvta_generic_to_shared(shared));
     const int bytes = valid ? 16 : 0;
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(global), "r"(bytes));
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(global), "r"(bytes) : "memory");
 }
-__device__ __forceinline__ void copy_commit() { asm volatile("cp.async.commit_group;"); }
+__device__ __forceinline__ void copy_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int pending>
 __device__ __forceinline__ void copy_wait() {
     asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
@@ -74,6 +91,25 @@ inline void mma_f16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2
                     element(column * 4 + k % 8 / 2, 4 + k / 8, k % 2);
     }
 }
+
+inline void emulated_load(uint32_t (&r)[4], const void* row, bool transposed) {
+    if (reinterpret_cast<uintptr_t>(row) % 16) emulator::fail("a misaligned ldmatrix");
+    const unsigned char* all[32];
+    emulator::exchange(~0u, &row, sizeof row, all);
+    const int g = emulator::lane() / 4, t = emulator::lane() % 4;
+    for (int i = 0; i < 4; ++i) {
+        uint16_t pair[2];
+        for (int j = 0; j < 2; ++j) {
+            const int from = transposed ? 2 * t + j : g, at = transposed ? g : 2 * t + j;
+            const unsigned char* address;
+            std::memcpy(&address, all[8 * i + from], sizeof address);
+            std::memcpy(&pair[j], address + 2 * at, 2);
+        }
+        std::memcpy(&r[i], pair, 4);
+    }
+}
+inline void load_matrices(uint32_t (&r)[4], const void* row) { emulated_load(r, row, false); }
+inline void load_transposed(uint32_t (&r)[4], const void* row) { emulated_load(r, row, true); }
 
 inline void copy_async(void* shared, const void* global, bool valid = true) {
     emulator::copy_async(shared, global, 16, valid ? 16 : 0);

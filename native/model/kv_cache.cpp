@@ -1,15 +1,13 @@
 #include "model/kv_cache.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cstdint>
 
 namespace sfumato {
 
 KvCache::KvCache(const ModelConfig& config, int context, int largest_pass, bool half)
     : context_(context) {
     const auto element = static_cast<size_t>(half ? 2 : 4);
-    size_t total = 0;
-    std::vector<size_t> at;
     for (int i = 0; i < config.layers; ++i) {
         KeyValues kv{.half = half,
                      .kv_heads = config.key_heads(i),
@@ -23,16 +21,19 @@ KvCache::KvCache(const ModelConfig& config, int context, int largest_pass, bool 
         }
         const size_t bytes = static_cast<size_t>(kv.kv_heads) * static_cast<size_t>(kv.capacity) *
                              static_cast<size_t>(kv.head_dim) * element;
-        at.push_back(total);
-        at.push_back(total + bytes);
-        total += 2 * bytes;
+        kv.keys = reinterpret_cast<std::byte*>(bytes_);  // offsets, until there is memory
+        kv.values = reinterpret_cast<std::byte*>(bytes_ + bytes);
+        bytes_ += 2 * bytes;
         layers_.push_back(kv);
         windows_.push_back(config.window_of(i));
     }
-    memory_ = Buffer(total, "a context of this length");
-    for (size_t i = 0; i < layers_.size(); ++i) {
-        layers_[i].keys = memory_.data() + at[2 * i];
-        layers_[i].values = memory_.data() + at[2 * i + 1];
+}
+
+void KvCache::allocate(Stream& stream) {
+    memory_ = stream.allocate(bytes_, "a context of this length");
+    for (KeyValues& kv : layers_) {
+        kv.keys = memory_.data() + reinterpret_cast<uintptr_t>(kv.keys);
+        kv.values = memory_.data() + reinterpret_cast<uintptr_t>(kv.values);
     }
 }
 
@@ -73,9 +74,12 @@ int KvCache::kept_positions(int layer) const {
     return window == 0 ? position_ : std::min(position_, window - 1);
 }
 
-void KvCache::copy(int layer, bool keys, float* out) const {
+void KvCache::copy(Stream& stream, int layer, bool keys, float* out) const {
     const KeyValues& kv = layers_[static_cast<size_t>(layer)];
-    const std::byte* from = keys ? kv.keys : kv.values;
+    const auto elements = static_cast<int64_t>(kv.kv_heads) * kv.capacity * kv.head_dim;
+    std::vector<std::byte> from(row_bytes(kv.half ? DType::f16 : DType::f32, elements));
+    stream.copy(from.data(), keys ? kv.keys : kv.values, from.size());
+    stream.wait();
     const int count = kept_positions(layer);
     for (int head = 0; head < kv.kv_heads; ++head)
         for (int p = position_ - count; p < position_; ++p) {
@@ -84,7 +88,10 @@ void KvCache::copy(int layer, bool keys, float* out) const {
             const size_t element = slot * static_cast<size_t>(kv.head_dim);
             const DType type = kv.half ? DType::f16 : DType::f32;
             dequantize_row(
-                type, from + row_bytes(type, static_cast<int64_t>(element)), kv.head_dim, out);
+                type,
+                from.data() + row_bytes(type, static_cast<int64_t>(element)),
+                kv.head_dim,
+                out);
             out += kv.head_dim;
         }
 }

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "core/memory.h"
+#include "core/stream.h"
 #include "model/config.h"
 #include "ops/attention.h"
 
@@ -17,12 +17,14 @@ class KvCache {
   public:
     static constexpr int rewind = 4096;  // positions that a ring keeps beyond its window
 
+    // Lays out memory; allocate() takes bytes() of it from the stream's device.
     KvCache(const ModelConfig& config, int context, int largest_pass, bool half);
+    void allocate(Stream& stream);
 
     KeyValues layer(int layer) const { return layers_[static_cast<size_t>(layer)]; }
     int position() const { return position_; }
     int context() const { return context_; }
-    size_t bytes() const { return memory_.bytes(); }
+    size_t bytes() const { return bytes_; }
 
     // `rows` are about to be written behind the end. Throws Error where the context has no room.
     void prepare(int rows);
@@ -37,13 +39,14 @@ class KvCache {
 
     // Keys or values of `layer` as floats [kv_heads, positions, head_dim]: all, or a window's.
     int kept_positions(int layer) const;
-    void copy(int layer, bool keys, float* out) const;
+    void copy(Stream& stream, int layer, bool keys, float* out) const;
 
   private:
     int oldest() const;  // position that every ring still holds
 
     std::vector<KeyValues> layers_;
     std::vector<int> windows_;  // [layers], 0: full
+    size_t bytes_ = 0;
     Buffer memory_;
     int context_;
     int window_ = 1;  // of the sliding layers

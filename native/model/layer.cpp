@@ -81,7 +81,7 @@ void feed_forward(const Context& context, const LayerArgs& a) {
              {.a = a.x,
               .x = u,
               .router = w.router,
-              .router_scale = w.router_scale.data(),
+              .router_scale = w.router_scale,
               .expert_scale = w.expert_scale,
               .gate = w.expert_gate,
               .up = w.expert_up,

@@ -6,6 +6,7 @@
 #include "core/random.h"
 #include "model/layer.h"
 #include "ops/denoise_step.h"
+#include "ops/devices.h"
 #include "ops/rms_norm.h"
 #include "ops/rope.h"
 #include "ops/self_condition.h"
@@ -46,32 +47,105 @@ Model::Model(const std::string& path,
              const ModelOptions& options)
     : config_(checked(std::move(config), options.context)),
       compute_(options.compute),
+      device_(options.device),
       largest_pass_(std::max(prefill_rows, config_.canvas)),
       threads_(options.threads),
-      weights_(path, tensors, config_, compute_, threads_, options.progress),
-      cache_(config_, options.context, largest_pass_, compute_ == Compute::fast) {
-    const auto rows = static_cast<size_t>(largest_pass_);
-    full_ = {frequencies(config_.head_dim_full, config_.rope_base_full, weights_.rope_freqs),
-             std::vector<float>(rows * static_cast<size_t>(config_.head_dim_full))};
-    sliding_ = {frequencies(config_.head_dim_sliding, config_.rope_base_sliding, nullptr),
-                std::vector<float>(rows * static_cast<size_t>(config_.head_dim_sliding))};
-    const auto canvas = static_cast<size_t>(config_.canvas),
-               hidden = static_cast<size_t>(config_.hidden);
-    for (auto* ids : {&canvas_, &pinned_, &previous_argmax_, &argmax_, &sampled_, &renoise_})
-        ids->resize(canvas);
-    for (auto* values : {&uniform_, &entropy_, &log_total_}) values->resize(canvas);
-    accepted_.resize(canvas);
-    hidden_.resize(canvas * hidden);
-    soft_.resize(canvas * hidden);
-    if (compute_ == Compute::fast) {
-        embedding_sum_.resize(hidden);
-        ops::embedding_sum(device(),
-                           {.embedding = weights_.embedding, .out = embedding_sum_.data()});
-    }
+      stream_(ops::open(options.device, options.gpu)),
+      scratch_(*stream_),
+      weights_(path, tensors, config_, device()),
+      cache_(config_, options.context, largest_pass_, compute_ == Compute::fast),
+      ids_(*stream_, static_cast<size_t>(largest_pass_)),
+      canvas_(*stream_, static_cast<size_t>(config_.canvas)),
+      pinned_(*stream_, canvas_.size()),
+      previous_argmax_(*stream_, canvas_.size()),
+      argmax_(*stream_, canvas_.size()),
+      sampled_(*stream_, canvas_.size()),
+      renoise_(*stream_, canvas_.size()),
+      uniform_(*stream_, canvas_.size()),
+      entropy_(*stream_, canvas_.size()),
+      log_total_(*stream_, canvas_.size()),
+      accepted_(*stream_, canvas_.size()),
+      state_(*stream_, 1) {
+    check(device_ == Device::cpu || compute_ == Compute::fast,
+          "reference mode computes on the CPU only");
+    full_.values =
+        frequencies(config_.head_dim_full, config_.rope_base_full, weights_.rope_freqs.data());
+    sliding_.values = frequencies(config_.head_dim_sliding, config_.rope_base_sliding, nullptr);
+    allocate(options.progress);
 }
 
 Context Model::device() {
-    return {.device = Device::cpu, .compute = compute_, .threads = threads_, .scratch = scratch_};
+    return {.device = device_,
+            .compute = compute_,
+            .threads = threads_,
+            .scratch = scratch_,
+            .stream = stream_.get()};
+}
+
+// Everything that the device will ever hold is counted before anything is taken.
+void Model::allocate(const std::function<bool(double)>& progress) {
+    take_activations(nullptr);
+    const size_t scratch = device_ == Device::cpu ? 0 : measure_scratch();
+    const size_t total = weights_.bytes() + cache_.bytes() + activation_bytes_ + scratch;
+    const size_t free = stream_->free_memory();
+    const auto megabytes = [](size_t bytes) { return bytes / 1'000'000; };
+    if (free != 0 && total > free)
+        fail<OutOfMemory>("the model needs ", megabytes(total), " MB on the GPU (weights ",
+                          megabytes(weights_.bytes()), ", a context of ", context(), " tokens ",
+                          megabytes(cache_.bytes()), ", working memory ",
+                          megabytes(activation_bytes_ + scratch), "), but ", megabytes(free),
+                          " MB are free");
+    cache_.allocate(*stream_);
+    activations_ = stream_->allocate(activation_bytes_, "working memory");
+    take_activations(activations_.data());
+    for (const Angles* a : {&full_, &sliding_})
+        stream_->copy(a->frequencies, a->values.data(), a->values.size() * sizeof(float));
+    if (scratch != 0) scratch_.reserve(scratch);
+    weights_.load(device(), progress);
+    if (compute_ == Compute::fast)
+        ops::embedding_sum(device(), {.embedding = weights_.embedding, .out = embedding_sum_});
+    stream_->wait();
+}
+
+// Divides `memory`, and counts the bytes.
+void Model::take_activations(std::byte* memory) {
+    activation_bytes_ = 0;
+    const auto take = [&](int rows, int width) {
+        auto* at = reinterpret_cast<float*>(memory + activation_bytes_);
+        activation_bytes_ += (static_cast<size_t>(rows) * static_cast<size_t>(width) * 4 + 127) / 128 * 128;
+        return at;
+    };
+    const int hidden = config_.hidden;
+    embedding_sum_ = take(1, hidden);
+    hidden_ = {take(config_.canvas, hidden), config_.canvas, hidden};
+    soft_ = {take(config_.canvas, hidden), config_.canvas, hidden};
+    for (auto [angles, width] : {std::pair{&full_, config_.head_dim_full},
+                                 std::pair{&sliding_, config_.head_dim_sliding}}) {
+        angles->frequencies = take(1, width / 2);
+        angles->table = take(largest_pass_, width);
+    }
+}
+
+// Both passes at the far end of the context, where attention takes most.
+size_t Model::measure_scratch() {
+    stream_->measuring = true;
+    std::fill(ids_.begin(), ids_.end(), 0);
+    std::fill(canvas_.begin(), canvas_.end(), 0);
+    state_[0] = {.temperature = 1.0f, .mean_entropy = 0.0f, .same_steps = 0, .stable = false, .settled = false};
+    if (compute_ == Compute::fast)
+        ops::embedding_sum(device(), {.embedding = weights_.embedding, .out = embedding_sum_});
+    const int rows = std::min(largest_pass_, context());
+    cache_.advance(context() - rows);
+    encode({ids_.data(), static_cast<size_t>(rows)}, nullptr);
+    cache_.truncate(0);
+    cache_.advance(context() - config_.canvas);
+    step_ = 1;
+    run_step();
+    step_ = 0;
+    cache_.truncate(0);
+    angles_position_ = -1;
+    stream_->measuring = false;
+    return scratch_.measured();
 }
 
 void Model::check_tokens(std::span<const int32_t> ids, bool free_allowed) const {
@@ -86,11 +160,11 @@ void Model::check_tokens(std::span<const int32_t> ids, bool free_allowed) const 
 void Model::prepare_angles(const Context& context, int first_position, int rows) {
     if (first_position == angles_position_ && rows <= angles_rows_) return;
     const auto fill = [&](Angles& a) {
-        const int head_dim = static_cast<int>(a.frequencies.size()) * 2;
+        const int head_dim = static_cast<int>(a.values.size()) * 2;
         ops::angles(context,
                     {.first_position = first_position,
-                     .frequencies = a.frequencies.data(),
-                     .out = {a.table.data(), rows, head_dim}});
+                     .frequencies = a.frequencies,
+                     .out = {a.table, rows, head_dim}});
     };
     fill(full_);
     fill(sliding_);
@@ -100,7 +174,7 @@ void Model::prepare_angles(const Context& context, int first_position, int rows)
 
 View<const float> Model::angles(int layer, int rows) const {
     const Angles& a = config_.is_sliding(layer) ? sliding_ : full_;
-    return {a.table.data(), rows, config_.head_dim(layer)};
+    return {a.table, rows, config_.head_dim(layer)};
 }
 
 // `all`: else the last layer stops at its keys and values.
@@ -144,19 +218,21 @@ void Model::encode(std::span<const int32_t> ids, float* hidden) {
     Arena::Scope scope(scratch_);
     const int rows = static_cast<int>(ids.size());
     cache_.prepare(rows);
+    std::copy(ids.begin(), ids.end(), ids_.begin());
     const View<float> x = scratch_.take<float>(rows, config_.hidden);
     ops::embed(context,
                {.embedding = weights_.embedding,
-                .ids = ids,
+                .ids = {ids_.data(), ids.size()},
                 .scale = std::sqrt(static_cast<float>(config_.hidden)),
                 .out = x});
     run_layers(context, x, true, hidden != nullptr);
-    if (hidden != nullptr)
-        ops::rms_norm(context,
-                      {.x = x,
-                       .weight = weights_.output_norm,
-                       .eps = config_.rms_eps,
-                       .out = {hidden, rows, config_.hidden}});
+    if (hidden != nullptr) {
+        ops::rms_norm(
+            context,
+            {.x = x, .weight = weights_.output_norm, .eps = config_.rms_eps, .out = x});
+        stream_->copy(hidden, x.data, x.size() * sizeof(float));
+    }
+    stream_->wait();  // for the ids, which the next pass overwrites
     cache_.advance(rows);
 }
 
@@ -184,8 +260,9 @@ void Model::begin_canvas(const CanvasOptions& options) {
     }
     options_ = options;
     options_.start = options_.pinned = {};
-    same_steps_ = 0;
+    state_[0].same_steps = 0;
     step_ = 0;
+    recording_.reset();  // it knows another position
     refining_ = true;
 }
 
@@ -233,70 +310,62 @@ void Model::draw_step(std::span<const float> uniform, std::span<const int32_t> r
 }
 
 // What this step's logits say, and from it the next step's self-conditioning.
-void Model::believe(const Context& context, float temperature, Kept& kept) {
+void Model::believe(const Context& context, Kept& kept) {
     const float scale = std::sqrt(static_cast<float>(config_.hidden));
-    const View<float> hidden{hidden_.data(), config_.canvas, config_.hidden};
-    const View<float> soft{soft_.data(), config_.canvas, config_.hidden};
     const bool sparse = compute_ == Compute::fast;
+    const std::span<const int32_t> pinned{pinned_.data(), pinned_.size()};
     ops::logits(context,
-                {.hidden = hidden,
+                {.hidden = hidden_,
                  .embedding = weights_.head,
                  .softcap = config_.softcap,
-                 .temperature = temperature,
+                 .temperature = state_[0].temperature,
                  .uniform = uniform_.data(),
                  .argmax = argmax_.data(),
                  .sampled = sampled_.data(),
                  .entropy = entropy_.data(),
                  .log_total = log_total_.data(),
                  .kept = sparse ? &kept : nullptr});
-    const auto finite = [](const std::vector<float>& values) {
-        return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
-    };
-    // 8-bit activations hide what is no number, so the head's input is looked at as well.
-    check(finite(hidden_) && finite(entropy_) && finite(log_total_),
-          "the model computed something that is no number; its file may be damaged");
     if (sparse)
         ops::soft_embedding(context,
                             {.kept = kept,
                              .embedding = weights_.embedding,
-                             .sum = embedding_sum_.data(),
-                             .pinned = pinned_,
+                             .sum = embedding_sum_,
+                             .pinned = pinned,
                              .scale = scale,
-                             .out = soft});
+                             .out = soft_});
     else
         ops::dense_soft_embedding(context,
-                                  {.hidden = hidden,
+                                  {.hidden = hidden_,
                                    .head = weights_.head,
                                    .embedding = weights_.embedding,
                                    .softcap = config_.softcap,
-                                   .temperature = temperature,
+                                   .temperature = state_[0].temperature,
                                    .log_total = log_total_.data(),
-                                   .pinned = pinned_,
+                                   .pinned = pinned,
                                    .scale = scale,
-                                   .out = soft});
+                                   .out = soft_});
 }
 
-Step Model::denoise(float temperature,
-                    std::span<const float> uniform,
-                    std::span<const int32_t> renoise) {
-    check(refining_, "there is no canvas to refine: call begin_canvas first");
-    check(temperature > 0.0f && std::isfinite(temperature), "a temperature of ", temperature);
-    draw_step(uniform, renoise);
-    cache_.prepare(config_.canvas);
+// From the canvas to the next one: the same operations on the same memory in every step but the first,
+// which has nothing to be conditioned on.
+void Model::run_step() {
     const Context context = device();
     Arena::Scope scope(scratch_);
     const float eps = config_.rms_eps;
+    const auto all = [](const SharedArray<int32_t>& a) {
+        return std::span<int32_t>{a.data(), a.size()};
+    };
     const View<float> x = scratch_.take<float>(config_.canvas, config_.hidden);
     ops::embed(context,
                {.embedding = weights_.embedding,
-                .ids = canvas_,
+                .ids = all(canvas_),
                 .scale = std::sqrt(static_cast<float>(config_.hidden)),
                 .out = x});
     View<float> belief;
     if (step_ > 0) {
         belief = scratch_.take<float>(config_.canvas, config_.hidden);
         ops::self_condition(context,
-                            {.soft = {soft_.data(), config_.canvas, config_.hidden},
+                            {.soft = soft_,
                              .norm = weights_.self_cond_pre_norm,
                              .eps = eps,
                              .gate = weights_.self_cond_gate,
@@ -306,49 +375,72 @@ Step Model::denoise(float temperature,
     }
     ops::rms_norm(context, {.x = x, .plus = belief, .eps = eps, .out = x});
     run_layers(context, x, false, true);
-    ops::rms_norm(context,
-                  {.x = x,
-                   .weight = weights_.output_norm,
-                   .eps = eps,
-                   .out = {hidden_.data(), config_.canvas, config_.hidden}});
+    ops::rms_norm(context, {.x = x, .weight = weights_.output_norm, .eps = eps, .out = hidden_});
     Kept kept{.token = scratch_.take<int32_t>(config_.canvas, Kept::most),
               .p = scratch_.take<float>(config_.canvas, Kept::most),
               .count = scratch_.take<int32_t>(canvas_.size())};
-    believe(context, temperature, kept);
-
-    Step step;
+    believe(context, kept);
     ops::denoise_step(context,
-                      {.entropy = entropy_,
-                       .sampled = sampled_,
-                       .renoise = renoise_,
-                       .pinned = pinned_,
+                      {.entropy = {entropy_.data(), entropy_.size()},
+                       .sampled = all(sampled_),
+                       .renoise = all(renoise_),
+                       .pinned = all(pinned_),
                        .entropy_bound = options_.entropy_bound,
                        .stability_threshold = options_.stability_threshold,
                        .confidence_threshold = options_.confidence_threshold,
-                       .argmax = argmax_,
-                       .previous_argmax = previous_argmax_,
-                       .same_steps = same_steps_,
-                       .canvas = canvas_,
-                       .accepted = accepted_,
-                       .mean_entropy = step.mean_entropy,
-                       .stable = step.stable,
-                       .settled = step.settled});
+                       .argmax = all(argmax_),
+                       .previous_argmax = all(previous_argmax_),
+                       .same_steps = state_[0].same_steps,
+                       .canvas = all(canvas_),
+                       .accepted = {accepted_.data(), accepted_.size()},
+                       .mean_entropy = state_[0].mean_entropy,
+                       .stable = state_[0].stable,
+                       .settled = state_[0].settled});
+}
+
+Step Model::denoise(float temperature,
+                    std::span<const float> uniform,
+                    std::span<const int32_t> renoise) {
+    check(refining_, "there is no canvas to refine: call begin_canvas first");
+    check(temperature > 0.0f && std::isfinite(temperature), "a temperature of ", temperature);
+    draw_step(uniform, renoise);
+    cache_.prepare(config_.canvas);
+    state_[0].temperature = temperature;
+    if (step_ == 0)
+        run_step();
+    else
+        stream_->repeat(recording_, [&] { run_step(); });
+    stream_->wait();
+    const auto finite = [](const float* values, size_t count) {
+        return std::all_of(values, values + count, [](float v) { return std::isfinite(v); });
+    };
+    // 8-bit activations of the CPU hide what is no number, so the head's input is looked at as well.
+    check((device_ != Device::cpu || finite(hidden_.data, hidden_.size())) &&
+              finite(entropy_.data(), entropy_.size()) &&
+              finite(log_total_.data(), log_total_.size()),
+          "the model computed something that is no number; its file may be damaged");
     ++step_;
-    step.argmax = argmax_;
-    step.sampled = sampled_;
-    step.canvas = canvas_;
-    step.entropy = entropy_;
-    step.accepted = accepted_;
-    return step;
+    return {.argmax = argmax_.copy(),
+            .sampled = sampled_.copy(),
+            .canvas = canvas_.copy(),
+            .entropy = entropy_.copy(),
+            .accepted = accepted_.copy(),
+            .mean_entropy = state_[0].mean_entropy,
+            .stable = state_[0].stable,
+            .settled = state_[0].settled};
 }
 
 void Model::last_logits(float* out) {
     check(step_ > 0, "there was no step yet");
+    const size_t bytes = canvas_.size() * static_cast<size_t>(config_.vocab) * sizeof(float);
+    const Buffer logits = stream_->allocate(bytes, "logits");
     ops::full_logits(device(),
-                     {.hidden = {hidden_.data(), config_.canvas, config_.hidden},
+                     {.hidden = hidden_,
                       .embedding = weights_.head,
                       .softcap = config_.softcap,
-                      .out = {out, config_.canvas, config_.vocab}});
+                      .out = {reinterpret_cast<float*>(logits.data()), config_.canvas, config_.vocab}});
+    stream_->copy(out, logits.data(), bytes);
+    stream_->wait();
 }
 
 void Model::set_beliefs(std::span<const float> logits, float temperature) {
@@ -356,24 +448,27 @@ void Model::set_beliefs(std::span<const float> logits, float temperature) {
     check(step_ > 0, "there was no step yet");
     check(
         logits.size() == canvas * vocab, logits.size(), " logits for [", canvas, ", ", vocab, "]");
-    std::vector<float> log_total(canvas);
     for (size_t r = 0; r < canvas; ++r) {
         double total = 0.0;
         for (float logit : logits.subspan(r * vocab, vocab))
             total += std::exp(static_cast<double>(logit) / static_cast<double>(temperature));
-        log_total[r] = static_cast<float>(std::log(total));
+        log_total_[r] = static_cast<float>(std::log(total));
     }
-    ops::dense_soft_embedding(device(),
-                              {.hidden = {hidden_.data(), config_.canvas, config_.hidden},
-                               .head = weights_.head,
-                               .embedding = weights_.embedding,
-                               .softcap = config_.softcap,
-                               .temperature = temperature,
-                               .log_total = log_total.data(),
-                               .logits = {logits.data(), config_.canvas, config_.vocab},
-                               .pinned = pinned_,
-                               .scale = std::sqrt(static_cast<float>(config_.hidden)),
-                               .out = {soft_.data(), config_.canvas, config_.hidden}});
+    const Buffer given = stream_->allocate(logits.size_bytes(), "logits");
+    stream_->copy(given.data(), logits.data(), logits.size_bytes());
+    ops::dense_soft_embedding(
+        device(),
+        {.hidden = hidden_,
+         .head = weights_.head,
+         .embedding = weights_.embedding,
+         .softcap = config_.softcap,
+         .temperature = temperature,
+         .log_total = log_total_.data(),
+         .logits = {reinterpret_cast<float*>(given.data()), config_.canvas, config_.vocab},
+         .pinned = {pinned_.data(), pinned_.size()},
+         .scale = std::sqrt(static_cast<float>(config_.hidden)),
+         .out = soft_});
+    stream_->wait();
 }
 
 }  // namespace sfumato

@@ -15,6 +15,8 @@
 namespace sfumato {
 
 struct ModelOptions {
+    Device device = Device::cpu;
+    int gpu = 0;  // its index, of Device::cuda
     int context = 8192;
     Compute compute = Compute::fast;
     int threads = 0;                                 // 0: physical cores
@@ -42,6 +44,25 @@ struct Step {
     bool settled = false;
 };
 
+// An array that the host reads and writes, and the device too.
+template <class T>
+class SharedArray {
+  public:
+    SharedArray(Stream& stream, size_t size)
+        : memory_(stream.allocate_shared(size * sizeof(T), "the canvas")), size_(size) {}
+
+    T* data() const { return reinterpret_cast<T*>(memory_.data()); }
+    size_t size() const { return size_; }
+    T& operator[](size_t i) const { return data()[i]; }
+    T* begin() const { return data(); }
+    T* end() const { return data() + size_; }
+    std::vector<T> copy() const { return {begin(), end()}; }
+
+  private:
+    Buffer memory_;
+    size_t size_;
+};
+
 // One conversation on one device. Not for two threads at once.
 class Model {
   public:
@@ -57,7 +78,7 @@ class Model {
     int threads() const { return threads_.count(); }
     size_t weight_bytes() const { return weights_.bytes(); }
     size_t cache_bytes() const { return cache_.bytes(); }
-    size_t scratch_bytes() const { return scratch_.bytes(); }
+    size_t scratch_bytes() const { return scratch_.bytes() + activations_.bytes(); }
 
     // Appends tokens to the cache. `hidden` [ids, hidden], tests only: the encoder's output after
     // the final norm.
@@ -65,7 +86,7 @@ class Model {
     void truncate(int position);
 
     void begin_canvas(const CanvasOptions& options);
-    const std::vector<int32_t>& canvas() const { return canvas_; }
+    std::vector<int32_t> canvas() const { return canvas_.copy(); }
     // Between two steps: other tokens, other pins. The beliefs of the last step stay.
     void set_canvas(std::span<const int32_t> ids);
     void set_pinned(std::span<const int32_t> pinned);
@@ -79,45 +100,65 @@ class Model {
     // Tests only: the next step is self-conditioned on softmax(logits / temperature), logits
     // [canvas, vocab].
     void set_beliefs(std::span<const float> logits, float temperature);
-    const KvCache& cache() const { return cache_; }
+    int kept_positions(int layer) const { return cache_.kept_positions(layer); }
+    void copy_cache(int layer, bool keys, float* out) { cache_.copy(*stream_, layer, keys, out); }
 
   private:
     // Angles of a kind of layer for the rows of the pass that ran last.
     struct Angles {
-        std::vector<float> frequencies;  // [head_dim / 2]
-        std::vector<float> table;        // [largest_pass, head_dim]
+        std::vector<float> values;     // [head_dim / 2]
+        float* frequencies = nullptr;  // likewise, on the device
+        float* table = nullptr;        // [largest_pass, head_dim]
+    };
+    // What a step reads and writes beside arrays.
+    struct StepState {
+        float temperature, mean_entropy;
+        int same_steps;
+        bool stable, settled;
     };
 
     Context device();
+    void allocate(const std::function<bool(double)>& progress);
+    size_t measure_scratch();
+    void take_activations(std::byte* memory);
+    void run_step();
     void prepare_angles(const Context& context, int first_position, int rows);
     View<const float> angles(int layer, int rows) const;
     void run_layers(const Context& context, View<float> x, bool encoder, bool all);
     void encode(std::span<const int32_t> ids, float* hidden);
     void draw_step(std::span<const float> uniform, std::span<const int32_t> renoise);
-    void believe(const Context& context, float temperature, Kept& kept);
+    void believe(const Context& context, Kept& kept);
     void check_tokens(std::span<const int32_t> ids, bool free_allowed) const;
 
     ModelConfig config_;
     Compute compute_;
+    Device device_;
     int largest_pass_;
     Threads threads_;
+    std::unique_ptr<Stream> stream_;
     Arena scratch_;
     Weights weights_;
     KvCache cache_;
-    std::vector<float> embedding_sum_;  // [hidden]; fast mode
+
+    // Activations that outlive an operation, on the device.
+    Buffer activations_;
+    size_t activation_bytes_ = 0;
+    float* embedding_sum_ = nullptr;  // [hidden]; fast mode
+    View<float> hidden_;              // [canvas, hidden] of the last step, after the final norm
+    View<float> soft_;                // [canvas, hidden] for the next step's self-conditioning
     Angles full_, sliding_;
     int angles_position_ = -1, angles_rows_ = 0;
+    SharedArray<int32_t> ids_;  // [largest_pass] of the pass that fills the cache
 
     // The canvas that is being refined.
     bool refining_ = false;
     CanvasOptions options_;
     int step_ = 0;  // steps done
-    std::vector<int32_t> canvas_, pinned_, previous_argmax_, argmax_, sampled_, renoise_;
-    std::vector<float> uniform_, entropy_, log_total_;
-    std::vector<uint8_t> accepted_;
-    int same_steps_ = 0;
-    std::vector<float> hidden_;  // [canvas, hidden] of the last step, after the final norm
-    std::vector<float> soft_;    // [canvas, hidden] for the next step's self-conditioning
+    SharedArray<int32_t> canvas_, pinned_, previous_argmax_, argmax_, sampled_, renoise_;
+    SharedArray<float> uniform_, entropy_, log_total_;
+    SharedArray<uint8_t> accepted_;
+    SharedArray<StepState> state_;          // one
+    std::unique_ptr<Recording> recording_;  // of a step but the first
 };
 
 }  // namespace sfumato

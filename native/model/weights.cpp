@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstddef>
 
+#include "ops/matrix.h"
+
 namespace sfumato {
 namespace {
 
@@ -24,15 +26,11 @@ size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 Weights::Weights(const std::string& path,
                  const std::vector<TensorInfo>& tensors,
                  const ModelConfig& config,
-                 Compute compute,
-                 Threads& threads,
-                 const std::function<bool(double)>& progress)
-    : file_(path), compute_(compute) {
+                 const Context& context)
+    : file_(path), compute_(context.compute) {
     for (const TensorInfo& t : tensors) tensors_.emplace(t.name, t);
     plan(config);
-    allocate();
-    load(threads, progress);
-    jobs_.clear();
+    lay_out(context);
     tensors_.clear();
 }
 
@@ -42,9 +40,9 @@ void Weights::plan(const ModelConfig& config) {
         plan_vocabulary("output.weight", config, head_slabs_, head);
     else
         head = embedding;
-    output_norm = floats("output_norm.weight", {config.hidden});
-    rope_freqs = floats("rope_freqs.weight", {config.head_dim_full / 2});
-    self_cond_pre_norm = floats("self_cond_pre_norm.weight", {config.hidden});
+    floats("output_norm.weight", {config.hidden}, output_norm);
+    rope_freqs = values("rope_freqs.weight", {config.head_dim_full / 2});
+    floats("self_cond_pre_norm.weight", {config.hidden}, self_cond_pre_norm);
     matrix("self_cond_gate.weight", config.dense_ffn, config.hidden, self_cond_gate);
     matrix("self_cond_up.weight", config.dense_ffn, config.hidden, self_cond_up);
     matrix("self_cond_down.weight", config.hidden, config.dense_ffn, self_cond_down);
@@ -57,20 +55,21 @@ void Weights::plan_layer(const ModelConfig& config, int layer) {
     const std::string prefix = "blk." + std::to_string(layer) + ".";
     const int hidden = config.hidden, d = config.head_dim(layer);
     const int q_width = config.heads * d, kv_width = config.key_heads(layer) * d;
-    const auto norm = [&](const char* name, int width) {
-        return floats(prefix + name + ".weight", {width});
+    const auto norm = [&](const char* name, int width, const float*& target) {
+        floats(prefix + name + ".weight", {width}, target);
     };
-    l.attn_norm = norm("attn_norm", hidden);
-    l.post_attention_norm = norm("post_attention_norm", hidden);
-    l.ffn_norm = norm("ffn_norm", hidden);
-    l.pre_ffw_norm_2 = norm("pre_ffw_norm_2", hidden);
-    l.post_ffw_norm_1 = norm("post_ffw_norm_1", hidden);
-    l.post_ffw_norm_2 = norm("post_ffw_norm_2", hidden);
-    l.post_ffw_norm = norm("post_ffw_norm", hidden);
-    l.attn_q_norm = norm("attn_q_norm", d);
-    l.attn_k_norm = norm("attn_k_norm", d);
-    l.canvas_scale = *norm("layer_output_scale", 1);
-    l.encoder_scale = *norm("enc_layer_output_scale", 1);
+    const auto scale = [&](const char* name) { return values(prefix + name + ".weight", {1})[0]; };
+    norm("attn_norm", hidden, l.attn_norm);
+    norm("post_attention_norm", hidden, l.post_attention_norm);
+    norm("ffn_norm", hidden, l.ffn_norm);
+    norm("pre_ffw_norm_2", hidden, l.pre_ffw_norm_2);
+    norm("post_ffw_norm_1", hidden, l.post_ffw_norm_1);
+    norm("post_ffw_norm_2", hidden, l.post_ffw_norm_2);
+    norm("post_ffw_norm", hidden, l.post_ffw_norm);
+    norm("attn_q_norm", d, l.attn_q_norm);
+    norm("attn_k_norm", d, l.attn_k_norm);
+    l.canvas_scale = scale("layer_output_scale");
+    l.encoder_scale = scale("enc_layer_output_scale");
     matrix(prefix + "attn_q.weight", q_width, hidden, l.attn_q);
     matrix(prefix + "attn_k.weight", kv_width, hidden, l.attn_k);
     l.has_attn_v = tensors_.contains(prefix + "attn_v.weight");
@@ -84,11 +83,10 @@ void Weights::plan_layer(const ModelConfig& config, int layer) {
 
 void Weights::plan_experts(const ModelConfig& config, const std::string& prefix, LayerWeights& l) {
     const int hidden = config.hidden, ffn = config.expert_ffn, experts = config.experts;
-    l.router = floats(prefix + "ffn_gate_inp.weight", {hidden, experts});
-    const float* scale = floats(prefix + "ffn_gate_inp.scale", {hidden});
-    l.router_scale.assign(scale, scale + hidden);
-    for (float& s : l.router_scale) s /= std::sqrt(static_cast<float>(hidden));
-    l.expert_scale = floats(prefix + "ffn_down_exps.scale", {experts});
+    floats(prefix + "ffn_gate_inp.weight", {hidden, experts}, l.router);
+    floats(prefix + "ffn_gate_inp.scale", {hidden}, l.router_scale);
+    for (float& s : float_jobs_.back().values) s /= std::sqrt(static_cast<float>(hidden));
+    floats(prefix + "ffn_down_exps.scale", {experts}, l.expert_scale);
     for (auto* matrices : {&l.expert_gate, &l.expert_up, &l.expert_down})
         matrices->resize(static_cast<size_t>(experts));
     // Published files keep gate and up of an expert together, rows of the gate first.
@@ -142,7 +140,8 @@ void Weights::rows_of(
     out = {.type = type, .compute = compute, .outputs = outputs, .inputs = inputs, .data = nullptr};
     jobs_.push_back({&out,
                      t.offset + static_cast<uint64_t>(first_row) * row,
-                     static_cast<size_t>(outputs) * row});
+                     static_cast<size_t>(outputs) * row,
+                     0});
 }
 
 const TensorInfo& Weights::tensor(const std::string& name,
@@ -172,56 +171,103 @@ const TensorInfo& Weights::tensor(const std::string& name,
     return t;
 }
 
-const float* Weights::floats(const std::string& name, const std::vector<int64_t>& shape) {
+std::vector<float> Weights::values(const std::string& name,
+                                   const std::vector<int64_t>& shape) const {
     const TensorInfo& t = tensor(name, shape);
     const auto type = static_cast<DType>(t.type);
     const int64_t rows = shape.size() > 1 ? shape[1] : 1;
     const size_t row = row_bytes(type, shape[0]);
     std::vector<std::byte> raw(row * static_cast<size_t>(rows));
     check(file_.read(t.offset, raw.data(), raw.size()), "tensor ", name, " cannot be read");
-    std::vector<float>& out = floats_.emplace_back(static_cast<size_t>(shape[0] * rows));
+    std::vector<float> out(static_cast<size_t>(shape[0] * rows));
     for (int64_t r = 0; r < rows; ++r)
         dequantize_row(
             type, raw.data() + static_cast<size_t>(r) * row, shape[0], out.data() + r * shape[0]);
-    return out.data();
+    return out;
 }
 
-void Weights::allocate() {
-    const auto bytes = [&](const Job& job) {
-        const Matrix& m = *job.matrix;
-        return aligned(cpu::packed_bytes(m.type, m.compute, m.outputs, m.inputs));
-    };
-    size_t total = 0;
-    for (const Job& job : jobs_) total += bytes(job);
-    packed_ = Buffer(total, "the model");
-    size_t at = 0;
-    for (const Job& job : jobs_) {
-        job.matrix->data = packed_.data() + at;
-        at += bytes(job);
+void Weights::floats(const std::string& name,
+                     const std::vector<int64_t>& shape,
+                     const float*& target) {
+    float_jobs_.push_back({values(name, shape), &target});
+}
+
+// Addresses are offsets until load() knows where the memory begins.
+void Weights::lay_out(const Context& context) {
+    for (Job& job : jobs_) {
+        job.at = packed_bytes_;
+        job.matrix->data = reinterpret_cast<std::byte*>(packed_bytes_);
+        packed_bytes_ += aligned(ops::packed_bytes(context, *job.matrix));
     }
+    for (const Floats& job : float_jobs_)
+        float_bytes_ += aligned(job.values.size() * sizeof(float));
 }
 
-void Weights::load(Threads& threads, const std::function<bool(double)>& progress) {
-    size_t total = 0, largest = 0, done = 0;
+void Weights::place_floats(Stream& stream) {
+    floats_ = stream.allocate(float_bytes_, "the model");
+    size_t at = 0;
+    for (const Floats& job : float_jobs_) {
+        auto* place = reinterpret_cast<float*>(floats_.data() + at);
+        stream.copy(place, job.values.data(), job.values.size() * sizeof(float));
+        *job.target = place;
+        at += aligned(job.values.size() * sizeof(float));
+    }
+    stream.wait();
+    float_jobs_.clear();
+}
+
+// Batch by batch from the file to staging memory, repacked on the host. A device of its own gets a
+// packed batch as one copy, while the next one is read; so the file's weights are in main memory only
+// a batch at a time.
+void Weights::load(const Context& context, const std::function<bool(double)>& progress) {
+    place_floats(*context.stream);
+    packed_ = context.stream->allocate(packed_bytes_, "the model");
+    size_t total = 0, largest = 0, largest_packed = 0, done = 0;
     for (const Job& job : jobs_) {
+        job.matrix->data = packed_.data() + job.at;
         total += job.bytes;
         largest = std::max(largest, aligned(job.bytes));
+        largest_packed = std::max(largest_packed, aligned(ops::packed_bytes(context, *job.matrix)));
     }
     const Buffer staging(std::max(batch_bytes, largest), "reading the model");
+    const size_t packed_batch = std::max(batch_bytes, largest_packed);
+    const bool direct = context.device == Device::cpu;
+    Buffer outgoing[2];
+    if (!direct)
+        for (Buffer& b : outgoing)
+            b = context.stream->allocate_shared(packed_batch, "copying the model");
     std::vector<size_t> at(jobs_.size());  // of each job's bytes in the staging memory
-    for (size_t first = 0; first < jobs_.size();) {
+    size_t batch = 0;
+    for (size_t first = 0; first < jobs_.size(); ++batch) {
         size_t end = first, used = 0;
-        for (; end < jobs_.size() && used + aligned(jobs_[end].bytes) <= staging.bytes(); ++end) {
+        const auto packed_end = [&](size_t job) {
+            return job + 1 < jobs_.size() ? jobs_[job + 1].at : packed_bytes_;
+        };
+        for (; end < jobs_.size() && used + aligned(jobs_[end].bytes) <= staging.bytes() &&
+               packed_end(end) - jobs_[first].at <= packed_batch;
+             ++end) {
             at[end] = used;
             used += aligned(jobs_[end].bytes);
             done += jobs_[end].bytes;
         }
-        read(threads, first, end, at, staging.data());
-        pack(threads, first, end, at, staging.data());
+        read(context.threads, first, end, at, staging.data());
+        const size_t begin = jobs_[first].at, bytes = packed_end(end - 1) - begin;
+        if (direct) {
+            pack(context, first, end, at, staging.data(), packed_.data() + begin);
+        } else {
+            const Buffer& out = outgoing[batch % 2];
+            pack(context, first, end, at, staging.data(), out.data());
+            context.stream->wait();  // for the batch before, so that its memory is free for the next
+            context.stream->copy(packed_.data() + begin, out.data(), bytes);
+        }
         first = end;
-        if (progress && !progress(static_cast<double>(done) / static_cast<double>(total)))
+        if (progress && !progress(static_cast<double>(done) / static_cast<double>(total))) {
+            context.stream->wait();
             fail<Cancelled>("loading was cancelled");
+        }
     }
+    context.stream->wait();
+    jobs_.clear();
 }
 
 void Weights::read(
@@ -244,19 +290,26 @@ void Weights::read(
     check(!failed.load(), "the model file became shorter or unreadable while it was loaded");
 }
 
-void Weights::pack(
-    Threads& threads, size_t first, size_t end, const std::vector<size_t>& at, std::byte* staging) {
+// `packed`: where the first job's matrix begins.
+void Weights::pack(const Context& context,
+                   size_t first,
+                   size_t end,
+                   const std::vector<size_t>& at,
+                   const std::byte* staging,
+                   std::byte* packed) {
     std::vector<int> first_task;  // of each job
     int tasks = 0;
     for (size_t i = first; i < end; ++i) {
         first_task.push_back(tasks);
         tasks += jobs_[i].matrix->panels();
     }
-    threads.run(tasks, [&](int task, int) {
+    context.threads.run(tasks, [&](int task, int) {
         const auto after = std::upper_bound(first_task.begin(), first_task.end(), task);
         const auto index = static_cast<size_t>(after - first_task.begin()) - 1;
-        cpu::pack_panel(
-            staging + at[first + index], *jobs_[first + index].matrix, task - first_task[index]);
+        const Job& job = jobs_[first + index];
+        Matrix here = *job.matrix;
+        here.data = packed + (job.at - jobs_[first].at);
+        ops::pack_panel(context, staging + at[first + index], here, task - first_task[index]);
     });
 }
 

@@ -2,14 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "core/file.h"
-#include "core/memory.h"
+#include "core/stream.h"
 #include "model/config.h"
 #include "ops/embed.h"
 
@@ -40,7 +39,7 @@ struct LayerWeights {
     Matrix ffn_gate, ffn_up, ffn_down;
 
     const float* router = nullptr;        // [experts, hidden]
-    std::vector<float> router_scale;      // [hidden], hidden^-½ included
+    const float* router_scale = nullptr;  // [hidden], hidden^-½ included
     const float* expert_scale = nullptr;  // [experts]
     std::vector<Matrix> expert_gate, expert_up, expert_down;
 
@@ -50,24 +49,25 @@ struct LayerWeights {
 
 class Weights {
   public:
-    // `progress` is told the share that is done and returns false to cancel.
-    // Throws Error (file, tensor), OutOfMemory, Cancelled.
+    // Checks the tensors and lays out memory. Throws Error, naming file and tensor.
     Weights(const std::string& path,
             const std::vector<TensorInfo>& tensors,
             const ModelConfig& config,
-            Compute compute,
-            Threads& threads,
-            const std::function<bool(double)>& progress);
+            const Context& context);
+
+    // Takes bytes() of the context's device and fills them. `progress` is told the share that is
+    // done and returns false to cancel. Throws Error, OutOfMemory, Cancelled.
+    void load(const Context& context, const std::function<bool(double)>& progress);
 
     Embedding embedding;
     Embedding head;  // the same unless the file has an output.weight
     const float* output_norm = nullptr;
-    const float* rope_freqs = nullptr;  // [head_dim_full / 2]
+    std::vector<float> rope_freqs;  // [head_dim_full / 2]
     const float* self_cond_pre_norm = nullptr;
     Matrix self_cond_gate, self_cond_up, self_cond_down;
     std::vector<LayerWeights> layers;
 
-    size_t bytes() const { return packed_.bytes(); }
+    size_t bytes() const { return packed_bytes_ + float_bytes_; }
 
   private:
     // A matrix that waits to be read.
@@ -75,6 +75,12 @@ class Weights {
         Matrix* matrix;
         uint64_t offset;  // in the file
         size_t bytes;     // in the file
+        size_t at;        // of the packed matrix, in its memory
+    };
+    // Floats that wait for their place on the device.
+    struct Floats {
+        std::vector<float> values;
+        const float** target;
     };
 
     void plan(const ModelConfig& config);
@@ -87,27 +93,30 @@ class Weights {
     void matrix(const std::string& name, int outputs, int inputs, Matrix& out);
     void rows_of(const TensorInfo& tensor, int64_t first_row, int outputs, int inputs, Matrix& out);
     const TensorInfo& tensor(const std::string& name, const std::vector<int64_t>& shape) const;
-    const float* floats(const std::string& name, const std::vector<int64_t>& shape);
-    void allocate();
-    void load(Threads& threads, const std::function<bool(double)>& progress);
+    std::vector<float> values(const std::string& name, const std::vector<int64_t>& shape) const;
+    void floats(const std::string& name, const std::vector<int64_t>& shape, const float*& target);
+    void lay_out(const Context& context);
+    void place_floats(Stream& stream);
     void read(Threads& threads,
               size_t first,
               size_t end,
               const std::vector<size_t>& at,
               std::byte* staging);
-    void pack(Threads& threads,
+    void pack(const Context& context,
               size_t first,
               size_t end,
               const std::vector<size_t>& at,
-              std::byte* staging);
+              const std::byte* staging,
+              std::byte* packed);
 
     File file_;
     std::map<std::string, TensorInfo> tensors_;
     Compute compute_;
-    std::deque<std::vector<float>> floats_;
+    std::vector<Floats> float_jobs_;
     std::vector<Matrix> embedding_slabs_, head_slabs_;
     std::vector<Job> jobs_;
-    Buffer packed_;
+    size_t packed_bytes_ = 0, float_bytes_ = 0;
+    Buffer packed_, floats_;
 };
 
 }  // namespace sfumato

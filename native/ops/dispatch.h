@@ -4,6 +4,7 @@
 #include "core/arena.h"
 #include "core/error.h"
 #include "core/parallel.h"
+#include "core/stream.h"
 #include "core/tensor.h"
 #include "cpu/gemm.h"
 
@@ -20,6 +21,7 @@ struct Context {
     Compute compute = Compute::fast;
     Threads& threads;
     Arena& scratch;
+    Stream* stream = nullptr;  // where a device has one
 };
 
 // One matrix of weights, repacked for the device that it lies on.
@@ -29,9 +31,15 @@ using Matrix = cpu::PackedMatrix;
 
 // Calls cpu::… or cuda::…, whichever the context names.
 #ifdef SFUMATO_HAS_CUDA
+namespace sfumato {
+inline constexpr Device best_device = Device::cuda;
+}
 #define SFUMATO_DISPATCH(context, ...) \
     ((context).device == Device::cuda ? cuda::__VA_ARGS__ : cpu::__VA_ARGS__)
 #else
+namespace sfumato {
+inline constexpr Device best_device = Device::cpu;
+}
 #define SFUMATO_DISPATCH(context, ...) \
     (check((context).device == Device::cpu, "built without CUDA"), cpu::__VA_ARGS__)
 #endif

@@ -24,8 +24,8 @@ struct LogitsArgs {
     View<const float> hidden;  // [rows, hidden], after the final norm
     const Embedding& embedding;
     float softcap;
-    float temperature;
-    const float* uniform;  // [rows], draws in [0, 1)
+    const float& temperature;  // read when the operation runs
+    const float* uniform;      // [rows], draws in [0, 1)
     // Outcomes, [rows] each:
     int32_t* argmax;       // the lower id where two are equal
     int32_t* sampled;      // the first token whose cumulative probability is above the draw

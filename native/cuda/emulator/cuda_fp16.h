@@ -21,4 +21,6 @@ inline float2 __half22float2(__half2 h) { return {__half2float(h.x), __half2floa
 inline float __low2float(__half2 h) { return __half2float(h.x); }
 inline float __high2float(__half2 h) { return __half2float(h.y); }
 inline __half __ushort_as_half(unsigned short x) { return std::bit_cast<__half>(x); }
+inline __half __low2half(__half2 h) { return h.x; }
+inline __half __high2half(__half2 h) { return h.y; }
 inline unsigned short __half_as_ushort(__half x) { return std::bit_cast<unsigned short>(x); }

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 uint3 threadIdx, blockIdx;
@@ -246,6 +247,11 @@ void copy_wait(int pending_groups) {
 
 }  // namespace emulator
 
+// Another order of threads, for tests.
+extern "C" __attribute__((visibility("default"))) void sfumato_emulator_seed(unsigned seed) {
+    emulator::shuffle.seed(seed);
+}
+
 namespace {
 constexpr size_t emulated_memory = size_t(1) << 32;
 size_t used_memory = 0;
@@ -300,6 +306,40 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
     *free = emulated_memory - used_memory;
     return cudaSuccess;
 }
+
+struct EmulatedGraph {
+    std::vector<std::function<void()>> launches;
+};
+namespace {
+EmulatedGraph* captured = nullptr;
+}
+void emulator::queue(std::function<void()> work) {
+    if (captured) captured->launches.push_back(std::move(work));
+    else work();
+}
+cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
+    if (captured) return cudaErrorInvalidValue;
+    captured = new EmulatedGraph;
+    return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) {
+    *graph = std::exchange(captured, nullptr);
+    return *graph ? cudaSuccess : cudaErrorInvalidValue;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
+    *executable = new EmulatedGraph(*graph);
+    return cudaSuccess;
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t) {
+    for (const auto& work : executable->launches) work();
+    return cudaSuccess;
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+    delete graph;
+    return cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) { return cudaGraphDestroy(executable); }
+
 cudaError_t cudaMalloc(void** p, size_t bytes) { return allocate(p, bytes); }
 cudaError_t cudaFree(void* p) { return release(p); }
 cudaError_t cudaMallocHost(void** p, size_t bytes) { return allocate(p, bytes); }

@@ -1,0 +1,58 @@
+// A device's memory, and the order of what it does. On the CPU everything is done when a call returns.
+#pragma once
+
+#include <cstring>
+#include <functional>
+#include <memory>
+
+#include "core/memory.h"
+
+namespace sfumato {
+
+// Operations that come again unchanged, in a form that a device repeats at little cost.
+class Recording {
+  public:
+    virtual ~Recording() = default;
+};
+
+class Stream {
+  public:
+    virtual ~Stream() = default;
+
+    // Memory that operations work in, and memory that the host reads and writes as well. Both throw
+    // OutOfMemory, naming `purpose` and the numbers.
+    virtual Buffer allocate(size_t bytes, const char* purpose) = 0;
+    virtual Buffer allocate_shared(size_t bytes, const char* purpose) = 0;
+
+    // In order with operations. Host memory belongs to the copy until wait().
+    virtual void copy(void* to, const void* from, size_t bytes) = 0;
+
+    // Until everything so far is done.
+    virtual void wait() = 0;
+
+    // Bytes that allocate() could give; 0 where the system decides when memory is touched.
+    virtual size_t free_memory() = 0;
+
+    // Does `work`: makes `recording` of it if there is none yet, else repeats that. `work` must ask
+    // for the same operations on the same memory every time.
+    virtual void repeat(std::unique_ptr<Recording>& recording, const std::function<void()>& work) = 0;
+
+    // While measuring, operations take scratch memory and do nothing.
+    bool measuring = false;
+};
+
+namespace cpu {
+
+class Stream final : public sfumato::Stream {
+  public:
+    Buffer allocate(size_t bytes, const char* purpose) override { return {bytes, purpose}; }
+    Buffer allocate_shared(size_t bytes, const char* purpose) override { return {bytes, purpose}; }
+    void copy(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
+    void wait() override {}
+    size_t free_memory() override { return 0; }
+    void repeat(std::unique_ptr<Recording>&, const std::function<void()>& work) override { work(); }
+};
+
+}  // namespace cpu
+
+}  // namespace sfumato

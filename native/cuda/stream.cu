@@ -1,0 +1,147 @@
+// Memory, order and repetition on a GPU.
+#include "cuda/launch.cuh"
+#include "ops/devices.h"
+
+namespace sfumato::cuda {
+namespace {
+
+std::string megabytes(size_t bytes) { return std::to_string(bytes / 1'000'000) + " MB"; }
+
+std::string version(int number) {  // 12040 is 12.4
+    return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
+}
+
+class Graph final : public Recording {
+  public:
+    ~Graph() override {
+        if (executable != nullptr) cudaGraphExecDestroy(executable);
+    }
+    cudaGraphExec_t executable = nullptr;
+};
+
+}  // namespace
+
+Stream::Stream(int device) : device_(device) {
+    int count = 0;
+    CUDA_CHECK(cudaGetDeviceCount(&count));
+    check(device >= 0 && device < count, "there is no device cuda:", device, ", only ", count);
+    CUDA_CHECK(cudaSetDevice(device));
+    cudaDeviceProp properties{};
+    CUDA_CHECK(cudaGetDeviceProperties(&properties, device));
+    check(properties.major >= 8, properties.name, " has compute capability ", properties.major, ".",
+          properties.minor, ", 8.0 is the least");
+    processors_ = properties.multiProcessorCount;
+    shared_limit_ = properties.sharedMemPerBlockOptin;
+    CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+}
+
+Stream::~Stream() {
+    cudaSetDevice(device_);
+    cudaStreamSynchronize(stream_);
+    cudaStreamDestroy(stream_);
+}
+
+Buffer Stream::allocate(size_t bytes, const char* purpose) {
+    if (bytes == 0) return {};
+    enter();
+    size_t free = 0, all = 0;
+    CUDA_CHECK(cudaMemGetInfo(&free, &all));
+    void* address = nullptr;
+    const cudaError_t status = cudaMalloc(&address, bytes);
+    if (status != cudaSuccess) cudaGetLastError();  // forgotten, or the next call would report it
+    if (status == cudaErrorMemoryAllocation)
+        fail<OutOfMemory>(purpose, " needs ", megabytes(bytes), " on the GPU, but ", megabytes(free), " of ",
+                          megabytes(all), " are free");
+    check_cuda(status, purpose);
+    return {static_cast<std::byte*>(address), bytes, [](std::byte* p, size_t) { cudaFree(p); }};
+}
+
+Buffer Stream::allocate_shared(size_t bytes, const char* purpose) {
+    if (bytes == 0) return {};
+    enter();
+    void* address = nullptr;
+    const cudaError_t status = cudaHostAlloc(&address, bytes, cudaHostAllocMapped | cudaHostAllocPortable);
+    if (status != cudaSuccess) cudaGetLastError();
+    if (status == cudaErrorMemoryAllocation)
+        fail<OutOfMemory>(purpose, " needs ", megabytes(bytes), " that the GPU can reach, which the system refuses");
+    check_cuda(status, purpose);
+    return {static_cast<std::byte*>(address), bytes, [](std::byte* p, size_t) { cudaFreeHost(p); }};
+}
+
+void Stream::copy(void* to, const void* from, size_t bytes) {
+    if (!measuring) CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, enter()));
+}
+
+void Stream::wait() {
+    if (!measuring) CUDA_CHECK(cudaStreamSynchronize(enter()));
+}
+
+size_t Stream::free_memory() {
+    enter();
+    size_t free = 0, all = 0;
+    CUDA_CHECK(cudaMemGetInfo(&free, &all));
+    return free;
+}
+
+void Stream::repeat(std::unique_ptr<Recording>& recording, const std::function<void()>& work) {
+    if (recording == nullptr) {
+        auto made = std::make_unique<Graph>();
+        const cudaStream_t order = enter();
+        CUDA_CHECK(cudaStreamBeginCapture(order, cudaStreamCaptureModeThreadLocal));
+        cudaGraph_t graph = nullptr;
+        try {
+            work();
+        } catch (...) {
+            cudaStreamEndCapture(order, &graph);
+            if (graph != nullptr) cudaGraphDestroy(graph);
+            throw;
+        }
+        CUDA_CHECK(cudaStreamEndCapture(order, &graph));
+        const cudaError_t status = cudaGraphInstantiate(&made->executable, graph, 0);
+        cudaGraphDestroy(graph);
+        check_cuda(status, "cudaGraphInstantiate");
+        recording = std::move(made);
+    }
+    CUDA_CHECK(cudaGraphLaunch(static_cast<Graph&>(*recording).executable, enter()));
+}
+
+std::unique_ptr<::sfumato::Stream> open(int index) { return std::make_unique<Stream>(index); }
+
+std::vector<Gpu> gpus() {
+    int count = 0, driver = 0;
+    const cudaError_t status = cudaGetDeviceCount(&count);
+    cudaGetLastError();  // forgotten, or the next call would report it
+    if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) return {};
+    if (status == cudaErrorInsufficientDriver)
+        return {{.name = "NVIDIA GPU",
+                 .memory_bytes = 0,
+                 .free_bytes = 0,
+                 .compute_capability = "unknown",
+                 .driver = version(driver),
+                 .usable = false,
+                 .reason = "its driver serves CUDA " + version(driver) + ", needed is " + version(CUDART_VERSION)}};
+    if (status != cudaSuccess) return {};
+    std::vector<Gpu> out;
+    for (int i = 0; i < count; ++i) {
+        cudaDeviceProp p{};
+        if (cudaGetDeviceProperties(&p, i) != cudaSuccess) continue;
+        Gpu gpu{.name = p.name,
+                .memory_bytes = p.totalGlobalMem,
+                .free_bytes = 0,
+                .compute_capability = std::to_string(p.major) + "." + std::to_string(p.minor),
+                .driver = version(driver),
+                .usable = false,
+                .reason = {}};
+        if (p.major < 8) gpu.reason = "its compute capability is " + gpu.compute_capability + ", 8.0 is the least";
+        size_t all = 0;
+        if (gpu.reason.empty() &&
+            (cudaSetDevice(i) != cudaSuccess || cudaMemGetInfo(&gpu.free_bytes, &all) != cudaSuccess)) {
+            gpu.reason = std::string("it does not answer: ") + cudaGetErrorString(cudaGetLastError());
+        }
+        gpu.usable = gpu.reason.empty();
+        out.push_back(gpu);
+    }
+    return out;
+}
+
+}  // namespace sfumato::cuda

@@ -1,0 +1,34 @@
+// The devices that this machine has for this build.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/stream.h"
+#include "ops/dispatch.h"
+
+namespace sfumato {
+
+// A GPU, usable or not.
+struct Gpu {
+    std::string name;
+    size_t memory_bytes = 0, free_bytes = 0;
+    std::string compute_capability;  // "8.9"
+    std::string driver;              // the CUDA version that it serves
+    bool usable = false;
+    std::string reason;  // why not, part of a sentence
+};
+
+namespace ops {
+// Of this build: none where it has no CUDA.
+std::vector<Gpu> gpus();
+// `index`: of the GPU. Throws Error where there is none or it cannot be used.
+std::unique_ptr<Stream> open(Device device, int index);
+}  // namespace ops
+namespace cuda {
+std::vector<Gpu> gpus();
+std::unique_ptr<sfumato::Stream> open(int index);
+}  // namespace cuda
+
+}  // namespace sfumato
