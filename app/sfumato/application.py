@@ -23,6 +23,7 @@ from sfumato.services.model import ModelService
 from sfumato.services.model_library import ModelLibrary
 from sfumato.services.motion import SystemMotion
 from sfumato.services.recordings import Recordings
+from sfumato.services.self_test import SelfTest
 from sfumato.services.settings import SettingsService
 from sfumato.services.single_instance import SingleInstance
 from sfumato.services.store_calls import StoreCalls
@@ -53,6 +54,7 @@ class Parts:
     recordings: Recordings
     counter: TokenCounter
     library: ModelLibrary
+    self_test: SelfTest
     health: StoreHealth
     theme: Theme
     window: MainWindow
@@ -91,6 +93,7 @@ def build(
     motion.ask()
     counter = TokenCounter(client, model, chats)
     library = ModelLibrary(settings)
+    self_test = SelfTest(client, model, generation, library.predicted_step_ms)
     health = StoreHealth(calls)
     window = MainWindow(
         theme,
@@ -101,6 +104,7 @@ def build(
         recordings,
         counter,
         library,
+        self_test,
         health,
         store.folder,
     )
@@ -117,6 +121,7 @@ def build(
         recordings=recordings,
         counter=counter,
         library=library,
+        self_test=self_test,
         health=health,
         theme=theme,
         window=window,
@@ -168,6 +173,8 @@ def run(args: argparse.Namespace) -> int:
     parts.chats.open_last()
     parts.window.show()
     parts.window.composer.focus()
+    if not parts.settings.current.first_run_done and model_path is None:
+        parts.window.open_first_run()
     parts.health.tell()
     marker = paths.state_dir() / "running"
     if marker.exists() and not parts.model.is_guide:

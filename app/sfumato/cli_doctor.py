@@ -4,6 +4,7 @@ import argparse
 
 from sfumato.download import diagnostics
 from sfumato.download.machine import look
+from sfumato.services.diagnosis import device_lines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,12 +24,4 @@ def engine_devices() -> tuple[list[str], bool]:
         from sfumato.engine.device import devices
     except (ImportError, OSError) as error:
         return [f"The engine does not load: {error}"], False
-    found = devices()
-    lines = [
-        f"{d.id}: {d.name}, {d.detail}" + ("" if d.usable else f" (not usable: {d.reason})")
-        for d in found
-    ]
-    has_gpu = any(d.usable and d.id.startswith("cuda") for d in found)
-    if all(d.id == "cpu" for d in found):
-        lines.append("It was built without CUDA, or CUDA reports no device.")
-    return lines, has_gpu
+    return device_lines(devices())

@@ -19,12 +19,13 @@ from PySide6.QtCore import QFile, QObject, QTimer, Signal
 from sfumato import paths
 from sfumato.download.catalogue import Catalogue, Model
 from sfumato.download.downloader import Download, Progress, Stage
-from sfumato.download.fit import Fit, fit
+from sfumato.download.fit import Fit, cpu_step_seconds, fit, gpu_step_seconds
 from sfumato.download.hub import Hub
 from sfumato.download.library import Found, Installed, Library, State
 from sfumato.download.machine import Machine, look, memory_bytes_per_second
-from sfumato.download.network import published
+from sfumato.download.network import Network, published
 from sfumato.download.part import discard, unfinished
+from sfumato.engine.protocol import Device
 from sfumato.errors import DownloadError, KnownError
 from sfumato.services.settings import SettingsService
 
@@ -66,6 +67,7 @@ class _Survey:
     """What a look at machine and disk found."""
 
     machine: Machine
+    ram_bytes_per_second: float
     rows: list[ModelRow] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
 
@@ -144,6 +146,28 @@ class ModelLibrary(QObject):
                 return row.id if row.state in ("absent", "begun") else None
         return None
 
+    def network_of(self, model_id: str) -> Network | None:
+        """Tensors and cache of a model of the catalogue; None where we have no table of it."""
+        model = next((m for m in self._catalogue.models if m.id == model_id), None)
+        return published(model.quant) if model else None
+
+    def predicted_step_ms(self, path: Path, device: Device) -> float | None:
+        """What a denoise step should take there, from nominal rates; None where unknown."""
+        if self._survey is None:
+            return None
+        here = {row.path: row.id for row in self.rows if row.path}
+        here |= {model.path_in(self.folder): model.id for model in self._catalogue.models}
+        network = self.network_of(here[path]) if path in here else None
+        if network is None:
+            return None
+        machine = self._survey.machine
+        if device.id == "cpu":
+            seconds = cpu_step_seconds(network, machine, self._survey.ram_bytes_per_second)
+        else:
+            gpu = next((g for g in machine.gpus if g.name == device.name), machine.best_gpu)
+            seconds = gpu_step_seconds(network, gpu) if gpu else None
+        return None if seconds is None else seconds * 1000
+
     def refresh(self) -> None:
         """Look at machine, disk and list again; `changed` follows."""
         if not self._closed:
@@ -156,7 +180,7 @@ class ModelLibrary(QObject):
             begun = {part.final: part for part in unfinished(self.folder)}
             installed = self._library.models
             here = {one.entry.model_id: one for one in installed if one.entry.model_id}
-            survey = _Survey(machine)
+            survey = _Survey(machine, speed)
             for model in self._catalogue.models:
                 network = published(model.quant)
                 verdict = fit(network, machine, speed) if network else None

@@ -33,6 +33,7 @@ from sfumato.services.generation import Answer, Generation
 from sfumato.services.model import ModelService
 from sfumato.services.model_library import ModelLibrary
 from sfumato.services.recordings import Recordings
+from sfumato.services.self_test import Report, SelfTest
 from sfumato.services.settings import SettingsService
 from sfumato.services.store_health import StoreHealth
 from sfumato.services.token_counter import TokenCounter
@@ -41,6 +42,8 @@ from sfumato.ui.banner import Banner
 from sfumato.ui.chat_sidebar import ChatSidebar
 from sfumato.ui.composer import Composer
 from sfumato.ui.conversation_view import ConversationView
+from sfumato.ui.first_run import FirstRun
+from sfumato.ui.gpu_dialog import GpuDialog
 from sfumato.ui.markdown import misleading, safe_target, shown_address
 from sfumato.ui.models_page import ModelsPage
 from sfumato.ui.recording_view import RecordingView
@@ -68,6 +71,7 @@ class MainWindow(QMainWindow):
         recordings: Recordings,
         counter: TokenCounter,
         library: ModelLibrary,
+        self_test: SelfTest,
         health: StoreHealth,
         folder: Path,
     ) -> None:
@@ -80,6 +84,7 @@ class MainWindow(QMainWindow):
         self._recordings = recordings
         self._counter = counter
         self._library = library
+        self._self_test = self_test
         self._health = health
         self._folder = folder
         self._settings_dialog: SettingsDialog | None = None
@@ -98,8 +103,9 @@ class MainWindow(QMainWindow):
         self._pages = QStackedWidget()
         self._pages.addWidget(self.welcome)
         self._pages.addWidget(self.conversation)
-        self.models_page = ModelsPage(theme, library)
+        self.models_page = ModelsPage(theme, library, self_test)
         self._pages.addWidget(self.models_page)
+        self.first_run = FirstRun(theme, library, settings, model, self_test)
         self._lay_out()
         self._connect()
         self._add_shortcuts()
@@ -133,7 +139,11 @@ class MainWindow(QMainWindow):
         self._side_line = hairline(vertical=True)
         row.addWidget(self._side_line)
         row.addWidget(main, 1)
-        self.setCentralWidget(whole)
+        self._whole = QStackedWidget()
+        self._whole.setObjectName("ground")
+        self._whole.addWidget(whole)
+        self._whole.addWidget(self.first_run)
+        self.setCentralWidget(self._whole)
 
     def _connect(self) -> None:
         chats, generation, model = self._chats, self._generation, self._model
@@ -144,6 +154,14 @@ class MainWindow(QMainWindow):
         self.models_page.closed.connect(self.close_models)
         self.models_page.chosen.connect(self._choose_model)
         self.models_page.import_wanted.connect(self._import_model)
+        self.models_page.gpu_wanted.connect(self.explain_gpu)
+        self.models_page.introduction_wanted.connect(self.open_first_run)
+        self.first_run.closed.connect(self._close_first_run)
+        self.first_run.chosen.connect(self._try_model)
+        self.first_run.import_wanted.connect(self._import_model)
+        self.first_run.gpu_wanted.connect(self.explain_gpu)
+        self.top_bar.gpu_wanted.connect(self.explain_gpu)
+        self._self_test.ended.connect(self._tell_tested)
         self._library.failed.connect(self._show_error)
         self._library.arrived.connect(self._offer_model)
         self.composer.submitted.connect(self._send)
@@ -555,9 +573,54 @@ class MainWindow(QMainWindow):
             self._library.import_file(Path(path))
 
     def _offer_model(self, path: Path) -> None:
-        """A model has arrived: use it, if nothing better is in use and nothing is being written."""
-        if self._model.is_guide and not self._generation.busy:
-            self._choose_model(path)
+        """A model has arrived: try it, if nothing better is in use and nothing is being written."""
+        if self._generation.busy or not (self._model.is_guide or self._first_run_shown):
+            name = path.name.replace(".gguf", "")
+            self.banner.show_notice(
+                self.tr("%1 is here").replace("%1", name),
+                self.tr("Use it"),
+                lambda: self._try_model(path),
+            )
+        else:
+            self._try_model(path)
+
+    def _try_model(self, path: Path) -> None:
+        """Load a model and let it prove itself."""
+        self._choose_model(path)
+        self._self_test.run()
+        if self._first_run_shown:
+            self.first_run.show_test()
+
+    def _tell_tested(self, report: Report) -> None:
+        """Where the test is not on screen, its result is told."""
+        if self._first_run_shown or self._pages.currentWidget() is self.models_page:
+            return
+        if report.works:
+            self.banner.show_notice(report.sentence)
+        else:
+            self.banner.show_error(
+                report.sentence, report.advice, self.tr("Test again"), self._self_test.run
+            )
+
+    # First run
+
+    @property
+    def _first_run_shown(self) -> bool:
+        return self._whole.currentWidget() is self.first_run
+
+    def open_first_run(self) -> None:
+        self.first_run.open()
+        self._whole.setCurrentWidget(self.first_run)
+        self.first_run.next.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _close_first_run(self) -> None:
+        self._whole.setCurrentIndex(0)
+        self.close_models()
+
+    def explain_gpu(self) -> None:
+        dialog = GpuDialog(self._theme, self._model, self._library, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
 
     # Settings
 
@@ -637,6 +700,9 @@ class MainWindow(QMainWindow):
     # Window
 
     def _escape(self) -> None:
+        if self._first_run_shown:
+            self.first_run.close_run()
+            return
         if self.conversation.close_open(self.focusWidget()):
             return
         if self._generation.busy:

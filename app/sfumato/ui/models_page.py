@@ -20,13 +20,14 @@ from sfumato.download.downloader import Progress, Stage
 from sfumato.download.library import Found
 from sfumato.download.machine import Machine
 from sfumato.services.model_library import ModelLibrary, ModelRow
+from sfumato.services.self_test import SelfTest
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import IconButton, button, label
 
 GUIDE_ID = "guide"
 
 
-class _Card(QFrame):
+class ModelCard(QFrame):
     """One model: a line of words, a line of what can be done, and progress between them."""
 
     acted = Signal(str, object)  # what, ModelRow
@@ -201,13 +202,22 @@ class ModelsPage(QWidget):
     closed = Signal()
     chosen = Signal(object)  # Path, or None for the guide
     import_wanted = Signal()
+    gpu_wanted = Signal()
+    introduction_wanted = Signal()
 
-    def __init__(self, theme: Theme, library: ModelLibrary, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        library: ModelLibrary,
+        self_test: SelfTest,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._theme = theme
         self._library = library
+        self._self_test = self_test
         self._in_use: Path | None = None
-        self._cards: dict[str, _Card] = {}
+        self._cards: dict[str, ModelCard] = {}
         self._guide_bytes = 0
         column = QWidget()
         self._box = QVBoxLayout(column)
@@ -223,6 +233,20 @@ class ModelsPage(QWidget):
         self._box.addLayout(head)
         self._machine = label("", "secondary", wrap=True)
         self._box.addWidget(self._machine)
+        self._tested = label("", wrap=True)
+        self._box.addWidget(self._tested)
+        self._test = button(self.tr("Test the model in use"), "", self_test.run)
+        tests = QHBoxLayout()
+        tests.setSpacing(8)
+        tests.addWidget(self._test)
+        tests.addWidget(
+            button(self.tr("Why is my GPU not used?"), "link", lambda: self.gpu_wanted.emit())
+        )
+        tests.addStretch(1)
+        tests.addWidget(
+            button(self.tr("Introduction"), "link", lambda: self.introduction_wanted.emit())
+        )
+        self._box.addLayout(tests)
         self._list = QVBoxLayout()
         self._list.setSpacing(12)
         self._box.addLayout(self._list)
@@ -252,6 +276,7 @@ class ModelsPage(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(area)
         library.changed.connect(self._show)
+        self_test.changed.connect(self._show_test)
         theme.changed.connect(self._restyle)
         self._restyle()
 
@@ -260,7 +285,26 @@ class ModelsPage(QWidget):
         self._in_use = in_use
         self._guide_bytes = guide_bytes
         self._show()
+        self._show_test()
         self._library.refresh()
+
+    def _show_test(self) -> None:
+        test = self._self_test
+        report = test.report
+        if test.running:
+            self._tested.setText(self.tr("Testing the model in use …"))
+        elif report is not None:
+            self._tested.setText(f"{report.sentence} {report.advice}".strip())
+        role = "danger" if report is not None and not report.works else ""
+        self._tested.setProperty("role", role)
+        self._tested.style().unpolish(self._tested)
+        self._tested.style().polish(self._tested)
+        self._tested.setVisible(test.running or report is not None)
+        self._test.setEnabled(not test.running)
+
+    @property
+    def tested(self) -> str:
+        return self._tested.text()
 
     def show_in_use(self, in_use: Path | None) -> None:
         self._in_use = in_use
@@ -296,16 +340,16 @@ class ModelsPage(QWidget):
         for gone in [key for key in self._cards if key not in seen]:
             self._cards.pop(gone).deleteLater()
 
-    def _card(self, row_id: str) -> _Card:
+    def _card(self, row_id: str) -> ModelCard:
         card = self._cards.get(row_id)
         if card is None:
-            card = _Card(self._theme)
+            card = ModelCard(self._theme)
             card.acted.connect(self._act)
             self._cards[row_id] = card
             self._list.addWidget(card)
         return card
 
-    def card(self, row_id: str) -> _Card | None:
+    def card(self, row_id: str) -> ModelCard | None:
         return self._cards.get(row_id)
 
     def _act(self, what: str, row: ModelRow) -> None:

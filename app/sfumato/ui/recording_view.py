@@ -57,10 +57,12 @@ class RecordingView(QWidget):
         *,
         layout: Layout = "flow",
         steps_per_second: float = 8.0,
+        closable: bool = True,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._theme = theme
+        self._closable = closable
         self._frames = frames_of(blocks)
         self._kind: Layout = layout
         self.canvas = CanvasView(theme, self)
@@ -129,6 +131,8 @@ class RecordingView(QWidget):
         row.addSpacing(4)
         for button in (self._grid, copy, close):
             row.addWidget(button)
+        if not self._closable:
+            close.hide()
         self._foot = QWidget(self)
         box = QVBoxLayout(self._foot)
         box.setContentsMargins(0, 0, 0, 0)

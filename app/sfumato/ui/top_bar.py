@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from sfumato.ui.theme import Theme, mix
@@ -69,6 +69,7 @@ class ModelButton(QPushButton):
 class TopBar(QWidget):
     sidebar_toggled = Signal()
     model_clicked = Signal()
+    gpu_wanted = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -84,6 +85,10 @@ class TopBar(QWidget):
         self._title = ElidedLabel()
         self.model_button = ModelButton(theme)
         self.model_button.clicked.connect(lambda: self.model_clicked.emit())
+        why = QAction(self.tr("Why is my GPU not used?"), self.model_button)
+        why.triggered.connect(lambda: self.gpu_wanted.emit())
+        self.model_button.addAction(why)
+        self.model_button.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 12, 8)
         row.setSpacing(8)
