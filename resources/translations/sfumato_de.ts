@@ -489,6 +489,126 @@
   </message>
  </context>
  <context>
+  <name>DownloadScreen</name>
+  <message>
+   <source>It goes on after a pause, a restart or a lost connection, and is checked byte by byte. You find it under Models, behind the button at the top right.</source>
+   <translation>Es geht nach Pause, Neustart oder Verbindungsverlust weiter und wird Byte für Byte geprüft. Du findest es unter Modelle, hinter dem Knopf oben rechts.</translation>
+  </message>
+  <message>
+   <source>Talk to the guide meanwhile</source>
+   <translation>Inzwischen mit dem Begleiter reden</translation>
+  </message>
+  <message>
+   <source>The download stopped</source>
+   <translation>Der Download hat angehalten</translation>
+  </message>
+  <message>
+   <source>What has arrived is kept. You can go on now or at any other time.</source>
+   <translation>Was da ist, bleibt. Es kann jetzt oder später weitergehen.</translation>
+  </message>
+  <message>
+   <source>The model is on its way</source>
+   <translation>Das Modell ist unterwegs</translation>
+  </message>
+  <message>
+   <source>Meanwhile the built-in guide answers: a small demonstration that knows Sfumato and text diffusion.</source>
+   <translation>Inzwischen antwortet der eingebaute Begleiter: eine kleine Vorführung, die Sfumato und Textdiffusion kennt.</translation>
+  </message>
+ </context>
+ <context>
+  <name>FirstRun</name>
+  <message>
+   <source>Back</source>
+   <translation>Zurück</translation>
+  </message>
+  <message>
+   <source>Skip</source>
+   <translation>Überspringen</translation>
+  </message>
+ </context>
+ <context>
+  <name>GpuDialog</name>
+  <message>
+   <source>GPU</source>
+   <translation>GPU</translation>
+  </message>
+  <message>
+   <source>Diagnostics</source>
+   <translation>Diagnose</translation>
+  </message>
+  <message>
+   <source>Your name and your folders are masked. Nothing is sent anywhere.</source>
+   <translation>Dein Name und deine Ordner sind unkenntlich. Nichts wird verschickt.</translation>
+  </message>
+  <message>
+   <source>Copy diagnostics</source>
+   <translation>Diagnose kopieren</translation>
+  </message>
+  <message>
+   <source>Look again</source>
+   <translation>Noch einmal nachsehen</translation>
+  </message>
+  <message>
+   <source>Start the engine again</source>
+   <translation>Rechenwerk neu starten</translation>
+  </message>
+  <message>
+   <source>Close</source>
+   <translation>Schließen</translation>
+  </message>
+  <message>
+   <source>Copied</source>
+   <translation>Kopiert</translation>
+  </message>
+  <message>
+   <source>Your GPU is used</source>
+   <translation>Deine GPU rechnet</translation>
+  </message>
+  <message>
+   <source>Why is my GPU not used?</source>
+   <translation>Warum rechnet meine GPU nicht?</translation>
+  </message>
+  <message>
+   <source>Looking at this computer …</source>
+   <translation>Dieser Rechner wird angesehen …</translation>
+  </message>
+  <message>
+   <source>The driver says</source>
+   <translation>Der Treiber sagt</translation>
+  </message>
+  <message>
+   <source>The engine says</source>
+   <translation>Das Rechenwerk sagt</translation>
+  </message>
+  <message>
+   <source>The model</source>
+   <translation>Das Modell</translation>
+  </message>
+ </context>
+ <context>
+  <name>HelloScreen</name>
+  <message>
+   <source>An answer that comes into focus</source>
+   <translation>Eine Antwort, die scharf wird</translation>
+  </message>
+  <message>
+   <source>Sfumato runs Google's DiffusionGemma on your own computer: the model writes a whole block of text at once, out of noise, and refines it until it reads. Nothing you write leaves this computer.</source>
+   <translation>Sfumato lässt Googles DiffusionGemma auf deinem Rechner laufen: Das Modell schreibt einen ganzen Textblock auf einmal, aus Rauschen, und verfeinert ihn, bis er sich liest. Nichts, was du schreibst, verlässt diesen Rechner.</translation>
+  </message>
+  <message>
+   <source>Fast, not flawless: it makes more mistakes than Gemma 4 of the same size, which Google recommends where quality matters most. Check what matters.</source>
+   <translation>Schnell, nicht fehlerfrei: Es macht mehr Fehler als Gemma 4 gleicher Größe, das Google empfiehlt, wo es vor allem auf Güte ankommt. Prüfe, worauf es ankommt.</translation>
+  </message>
+  <message>
+   <source>Recorded from: %1. Asked: “%2”</source>
+   <translation>Aufgezeichnet von: %1. Gefragt: „%2“</translation>
+  </message>
+  <message>
+   <source>Drawn for this page, not computed. Asked: “%2”</source>
+   <translation>Für diese Seite gezeichnet, nicht gerechnet. Gefragt: „%2“</translation>
+  </message>
+ </context>
+ <context>
   <name>LiveAnswer</name>
   <message>
    <source>Answer, being written</source>
@@ -505,6 +625,117 @@
   <message>
    <source>Block %1 done</source>
    <translation>Block %1 fertig</translation>
+  </message>
+ </context>
+ <context>
+  <name>MachineScreen</name>
+  <message>
+   <source>I already have a file…</source>
+   <translation>Ich habe schon eine Datei …</translation>
+  </message>
+  <message>
+   <source>GPU</source>
+   <translation>GPU</translation>
+  </message>
+  <message>
+   <source>Processor</source>
+   <translation>Prozessor</translation>
+  </message>
+  <message>
+   <source>Memory</source>
+   <translation>Speicher</translation>
+  </message>
+  <message>
+   <source>Disk</source>
+   <translation>Platte</translation>
+  </message>
+  <message>
+   <source>Model file</source>
+   <translation>Modelldatei</translation>
+  </message>
+  <message>
+   <source>Context</source>
+   <translation>Kontext</translation>
+  </message>
+  <message>
+   <source>Use the built-in guide</source>
+   <translation>Den eingebauten Begleiter nehmen</translation>
+  </message>
+  <message>
+   <source>Use it</source>
+   <translation>Nehmen</translation>
+  </message>
+  <message>
+   <source>Go on with the download</source>
+   <translation>Download fortsetzen</translation>
+  </message>
+  <message>
+   <source>Download %1</source>
+   <translation>%1 laden</translation>
+  </message>
+  <message>
+   <source>This computer</source>
+   <translation>Dieser Rechner</translation>
+  </message>
+  <message>
+   <source>Looking at this computer …</source>
+   <translation>Dieser Rechner wird angesehen …</translation>
+  </message>
+  <message>
+   <source>Its card holds the whole model: answers come fast.</source>
+   <translation>Seine Karte fasst das ganze Modell: Antworten kommen schnell.</translation>
+  </message>
+  <message>
+   <source>Its card holds the model in part.</source>
+   <translation>Seine Karte fasst einen Teil des Modells.</translation>
+  </message>
+  <message>
+   <source>The model runs here on the processor: slowly.</source>
+   <translation>Das Modell läuft hier auf dem Prozessor: langsam.</translation>
+  </message>
+  <message>
+   <source>This file is too large for this computer.</source>
+   <translation>Diese Datei ist zu groß für diesen Rechner.</translation>
+  </message>
+  <message>
+   <source>No published file runs here yet. The built-in guide does, and shows how text diffusion works.</source>
+   <translation>Noch läuft hier keine veröffentlichte Datei. Der eingebaute Begleiter schon, und er zeigt, wie Textdiffusion geht.</translation>
+  </message>
+  <message>
+   <source>%1k tokens</source>
+   <translation>%1k Token</translation>
+  </message>
+  <message>
+   <source>Card</source>
+   <translation>Karte</translation>
+  </message>
+  <message>
+   <source>weights %1</source>
+   <translation>Gewichte %1</translation>
+  </message>
+  <message>
+   <source>conversation %1</source>
+   <translation>Gespräch %1</translation>
+  </message>
+  <message>
+   <source>workspace %1</source>
+   <translation>Arbeitsspeicher %1</translation>
+  </message>
+  <message>
+   <source>%1 left</source>
+   <translation>%1 frei</translation>
+  </message>
+  <message>
+   <source>%1 too much</source>
+   <translation>%1 zu viel</translation>
+  </message>
+  <message>
+   <source>%1 is here already, in the folder of %2.</source>
+   <translation>%1 ist schon da, im Ordner von %2.</translation>
+  </message>
+  <message>
+   <source>Use this file</source>
+   <translation>Diese Datei nehmen</translation>
   </message>
  </context>
  <context>
@@ -644,6 +875,18 @@
    <translation>Eigene Datei nehmen</translation>
   </message>
   <message>
+   <source>%1 is here</source>
+   <translation>%1 ist da</translation>
+  </message>
+  <message>
+   <source>Use it</source>
+   <translation>Nehmen</translation>
+  </message>
+  <message>
+   <source>Test again</source>
+   <translation>Noch einmal prüfen</translation>
+  </message>
+  <message>
    <source>%1 of %2 tokens</source>
    <translation>%1 von %2 Token</translation>
   </message>
@@ -781,6 +1024,109 @@
   </message>
  </context>
  <context>
+  <name>ModelCard</name>
+  <message>
+   <source>Download</source>
+   <translation>Laden</translation>
+  </message>
+  <message>
+   <source>Go on</source>
+   <translation>Weiter</translation>
+  </message>
+  <message>
+   <source>Pause</source>
+   <translation>Pause</translation>
+  </message>
+  <message>
+   <source>Cancel</source>
+   <translation>Abbrechen</translation>
+  </message>
+  <message>
+   <source>Discard</source>
+   <translation>Verwerfen</translation>
+  </message>
+  <message>
+   <source>Use this file</source>
+   <translation>Diese Datei nehmen</translation>
+  </message>
+  <message>
+   <source>Check</source>
+   <translation>Prüfen</translation>
+  </message>
+  <message>
+   <source>Remove</source>
+   <translation>Entfernen</translation>
+  </message>
+  <message>
+   <source>Use</source>
+   <translation>Nehmen</translation>
+  </message>
+  <message>
+   <source>size unknown</source>
+   <translation>Größe unbekannt</translation>
+  </message>
+  <message>
+   <source>in use</source>
+   <translation>in Gebrauch</translation>
+  </message>
+  <message>
+   <source>checked</source>
+   <translation>geprüft</translation>
+  </message>
+  <message>
+   <source>on this computer</source>
+   <translation>auf diesem Rechner</translation>
+  </message>
+  <message>
+   <source>changed since it was checked</source>
+   <translation>seit der Prüfung verändert</translation>
+  </message>
+  <message>
+   <source>the file is gone</source>
+   <translation>die Datei ist weg</translation>
+  </message>
+  <message>
+   <source>%1 of %2 are here; the download goes on where it stopped.</source>
+   <translation>%1 von %2 sind da; es geht weiter, wo es aufhörte.</translation>
+  </message>
+  <message>
+   <source>Asking where the file is …</source>
+   <translation>Es wird gefragt, wo die Datei liegt …</translation>
+  </message>
+  <message>
+   <source>%1 of %2</source>
+   <translation>%1 von %2</translation>
+  </message>
+  <message>
+   <source>Checking, %1</source>
+   <translation>Prüft, %1</translation>
+  </message>
+  <message>
+   <source>Paused at %1</source>
+   <translation>Pause bei %1</translation>
+  </message>
+  <message>
+   <source>Waiting, %1</source>
+   <translation>Wartet, %1</translation>
+  </message>
+  <message>
+   <source>%1 s left</source>
+   <translation>noch %1 s</translation>
+  </message>
+  <message>
+   <source>%1 min left</source>
+   <translation>noch %1 min</translation>
+  </message>
+  <message>
+   <source>%1 h left</source>
+   <translation>noch %1 h</translation>
+  </message>
+  <message>
+   <source>found in the folder of %1</source>
+   <translation>gefunden im Ordner von %1</translation>
+  </message>
+ </context>
+ <context>
   <name>ModelsPage</name>
   <message>
    <source>Models</source>
@@ -795,8 +1141,28 @@
    <translation>Zurück zum Gespräch</translation>
   </message>
   <message>
+   <source>Test the model in use</source>
+   <translation>Das Modell in Gebrauch prüfen</translation>
+  </message>
+  <message>
+   <source>Introduction</source>
+   <translation>Einführung</translation>
+  </message>
+  <message>
    <source>Downloads go on after a pause, a restart or a lost connection, and are checked byte by byte. Nothing else of Sfumato uses the network.</source>
    <translation>Downloads gehen nach Pause, Neustart oder Verbindungsverlust weiter und werden Byte für Byte geprüft. Sonst nutzt nichts in Sfumato das Netz.</translation>
+  </message>
+  <message>
+   <source>Diagnostics</source>
+   <translation>Diagnose</translation>
+  </message>
+  <message>
+   <source>Why is my GPU not used?</source>
+   <translation>Warum rechnet meine GPU nicht?</translation>
+  </message>
+  <message>
+   <source>Testing the model in use …</source>
+   <translation>Das Modell in Gebrauch wird geprüft …</translation>
   </message>
   <message>
    <source>Looking at this computer …</source>
@@ -871,10 +1237,63 @@
   </message>
  </context>
  <context>
+  <name>Screen</name>
+  <message>
+   <source>Continue</source>
+   <translation>Fortsetzen</translation>
+  </message>
+ </context>
+ <context>
   <name>Scrubber</name>
   <message>
    <source>Step of the recording</source>
    <translation>Schritt der Aufzeichnung</translation>
+  </message>
+ </context>
+ <context>
+  <name>SelfTestView</name>
+  <message>
+   <source>Load the model</source>
+   <translation>Das Modell laden</translation>
+  </message>
+  <message>
+   <source>Read a prompt</source>
+   <translation>Eine Frage lesen</translation>
+  </message>
+  <message>
+   <source>Take three denoise steps</source>
+   <translation>Drei Schritte verfeinern</translation>
+  </message>
+  <message>
+   <source>Waiting for the answer that is being written …</source>
+   <translation>Wartet auf die Antwort, die geschrieben wird …</translation>
+  </message>
+  <message>
+   <source>Testing …</source>
+   <translation>Wird geprüft …</translation>
+  </message>
+  <message>
+   <source>Not tested yet.</source>
+   <translation>Noch nicht geprüft.</translation>
+  </message>
+  <message>
+   <source>%1 %</source>
+   <translation>%1 %</translation>
+  </message>
+  <message numerus="yes">
+   <source>%n token(s)</source>
+   <translation>
+    <numerusform>%n Token</numerusform>
+    <numerusform>%n Token</numerusform>
+   </translation>
+  </message>
+  <message>
+   <source>%1 per step</source>
+   <translation>%1 je Schritt</translation>
+  </message>
+  <message>
+   <source>%1 of %2</source>
+   <translation>%1 von %2</translation>
   </message>
  </context>
  <context>
@@ -1124,10 +1543,45 @@
   </message>
  </context>
  <context>
+  <name>TestScreen</name>
+  <message>
+   <source>Why is my GPU not used?</source>
+   <translation>Warum rechnet meine GPU nicht?</translation>
+  </message>
+  <message>
+   <source>Test again</source>
+   <translation>Noch einmal prüfen</translation>
+  </message>
+  <message>
+   <source>Start chatting</source>
+   <translation>Gespräch beginnen</translation>
+  </message>
+  <message>
+   <source>A test on this computer</source>
+   <translation>Eine Prüfung auf diesem Rechner</translation>
+  </message>
+  <message>
+   <source>Ready</source>
+   <translation>Bereit</translation>
+  </message>
+  <message>
+   <source>The test failed</source>
+   <translation>Die Prüfung ist gescheitert</translation>
+  </message>
+  <message>
+   <source>A few real steps show that the model computes, where, and how fast.</source>
+   <translation>Ein paar echte Schritte zeigen, dass das Modell rechnet, wo und wie schnell.</translation>
+  </message>
+ </context>
+ <context>
   <name>TopBar</name>
   <message>
    <source>Show or hide the chats</source>
    <translation>Gespräche zeigen oder verbergen</translation>
+  </message>
+  <message>
+   <source>Why is my GPU used or not?</source>
+   <translation>Warum rechnet meine GPU, oder warum nicht?</translation>
   </message>
  </context>
  <context>
@@ -1158,113 +1612,17 @@
   </message>
  </context>
  <context>
-  <name>_Card</name>
-  <message>
-   <source>Download</source>
-   <translation>Laden</translation>
-  </message>
-  <message>
-   <source>Go on</source>
-   <translation>Weiter</translation>
-  </message>
-  <message>
-   <source>Pause</source>
-   <translation>Pause</translation>
-  </message>
-  <message>
-   <source>Cancel</source>
-   <translation>Abbrechen</translation>
-  </message>
-  <message>
-   <source>Discard</source>
-   <translation>Verwerfen</translation>
-  </message>
-  <message>
-   <source>Use this file</source>
-   <translation>Diese Datei nehmen</translation>
-  </message>
-  <message>
-   <source>Check</source>
-   <translation>Prüfen</translation>
-  </message>
-  <message>
-   <source>Remove</source>
-   <translation>Entfernen</translation>
-  </message>
-  <message>
-   <source>Use</source>
-   <translation>Nehmen</translation>
-  </message>
-  <message>
-   <source>size unknown</source>
-   <translation>Größe unbekannt</translation>
-  </message>
-  <message>
-   <source>in use</source>
-   <translation>in Gebrauch</translation>
-  </message>
-  <message>
-   <source>checked</source>
-   <translation>geprüft</translation>
-  </message>
-  <message>
-   <source>on this computer</source>
-   <translation>auf diesem Rechner</translation>
-  </message>
-  <message>
-   <source>changed since it was checked</source>
-   <translation>seit der Prüfung verändert</translation>
-  </message>
-  <message>
-   <source>the file is gone</source>
-   <translation>die Datei ist weg</translation>
-  </message>
-  <message>
-   <source>%1 of %2 are here; the download goes on where it stopped.</source>
-   <translation>%1 von %2 sind da; es geht weiter, wo es aufhörte.</translation>
-  </message>
-  <message>
-   <source>Asking where the file is …</source>
-   <translation>Es wird gefragt, wo die Datei liegt …</translation>
-  </message>
-  <message>
-   <source>%1 of %2</source>
-   <translation>%1 von %2</translation>
-  </message>
-  <message>
-   <source>Checking, %1</source>
-   <translation>Prüft, %1</translation>
-  </message>
-  <message>
-   <source>Paused at %1</source>
-   <translation>Pause bei %1</translation>
-  </message>
-  <message>
-   <source>Waiting, %1</source>
-   <translation>Wartet, %1</translation>
-  </message>
-  <message>
-   <source>%1 s left</source>
-   <translation>noch %1 s</translation>
-  </message>
-  <message>
-   <source>%1 min left</source>
-   <translation>noch %1 min</translation>
-  </message>
-  <message>
-   <source>%1 h left</source>
-   <translation>noch %1 h</translation>
-  </message>
-  <message>
-   <source>found in the folder of %1</source>
-   <translation>gefunden im Ordner von %1</translation>
-  </message>
- </context>
- <context>
   <name>_Delegate</name>
   <message>
    <source>Name of the chat</source>
    <translation>Name des Gesprächs</translation>
+  </message>
+ </context>
+ <context>
+  <name>_Progress</name>
+  <message>
+   <source>Step %1 of %2</source>
+   <translation>Schritt %1 von %2</translation>
   </message>
  </context>
 </TS>

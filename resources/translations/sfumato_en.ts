@@ -56,6 +56,16 @@
   </message>
  </context>
  <context>
+  <name>SelfTestView</name>
+  <message numerus="yes">
+   <source>%n token(s)</source>
+   <translation>
+    <numerusform>%n token</numerusform>
+    <numerusform>%n tokens</numerusform>
+   </translation>
+  </message>
+ </context>
+ <context>
   <name>SettledView</name>
   <message numerus="yes">
    <source>%n change(s) of mind</source>
