@@ -44,5 +44,15 @@ $(VENV)/built: $(VENV)/dependencies $(NATIVE)
 	$(BIN)/pip install --quiet --no-build-isolation --editable ".[dev]"
 	touch $@
 
+# Address and undefined-behaviour checks over the native tests.
+sanitize: $(VENV)/built
+	$(BIN)/cmake -S native -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+		-DSFUMATO_SANITIZE=ON -DSFUMATO_CUDA=OFF \
+		-DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja
+	$(BIN)/cmake --build build/sanitize
+	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libubsan.so)" \
+		ASAN_OPTIONS=detect_leaks=0 SFUMATO_NATIVE_LIBRARY=$$(ls build/sanitize/_native*.so) \
+		$(BIN)/pytest tests/native -p no:cacheprovider --timeout 1200
+
 clean:
 	rm -rf build $(VENV)

@@ -166,5 +166,5 @@ def test_memory_is_reported_by_pool(quantised_file: Path) -> None:
 
 
 def test_a_device_that_is_not_built_is_refused(tiny_file: Path) -> None:
-    with pytest.raises(_native.NativeError, match="(?i)cuda"):
+    with pytest.raises(_native.NativeError, match=r"(?i)cuda"):
         open_model(ModelFile.open(tiny_file), device="cuda:7")
