@@ -46,7 +46,9 @@ def why_no_gpu(machine: Machine, engine: Sequence[str], engine_has_gpu: bool) ->
         return f"The GPU can be used: {gpu.name}, {gpu.free_bytes / 1e9:.1f} GB free."
     if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
         return f"CUDA_VISIBLE_DEVICES hides {gpu.name}: unset it and start Sfumato again."
-    said = " ".join(engine) or "it says nothing"
+    # Neither the processor nor what belongs to another line (indented) explains it.
+    said = " ".join(line for line in engine if not line.startswith(("cpu:", " ")))
+    said = said or "it says nothing"
     return f"The driver has {gpu.name}, but the engine cannot use it: {said}"
 
 

@@ -28,7 +28,7 @@ def engine_lines(
     else:
         lines, has_gpu = ["The engine has not started."], False
     if loaded is not None:
-        lines.append(f"{loaded.name}: {loaded.placement}")
+        lines.append(f"  {loaded.name}: {loaded.placement}")
     if failure is not None:
         lines.append(failure.message)
         lines += [f"  {line}" for line in failure.detail.splitlines()[-12:]]

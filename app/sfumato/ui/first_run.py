@@ -29,6 +29,8 @@ from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import button, hairline
 
 TICK_PX = 28
+HEIGHT_PX = 640  # of a screen with its buttons, where the window is higher
+SIDE_PX = 16  # beside a screen, where its scroll bar goes
 
 
 class _Progress(QWidget):
@@ -61,6 +63,18 @@ class _Progress(QWidget):
             painter.drawRoundedRect(QRectF(x, self.height() / 2 - 1.5, width, 3), 1.5, 1.5)
 
 
+def _scrolling(screen: Screen) -> QScrollArea:
+    """The screen in its place; it scrolls where the window is too small for it."""
+    area = QScrollArea()
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    screen.box.setContentsMargins(SIDE_PX, 4, SIDE_PX, 4)
+    area.setWidget(screen)
+    return area
+
+
 class FirstRun(QWidget):
     closed = Signal()
     chosen = Signal(object)  # Path of a model to load and test
@@ -89,7 +103,7 @@ class FirstRun(QWidget):
         self._screens: list[Screen] = [self.hello, self.machine, self.download, self.test]
         self._stack = QStackedWidget()
         for screen in self._screens:
-            self._stack.addWidget(screen)
+            self._stack.addWidget(_scrolling(screen))
             screen.changed.connect(self._show_buttons)
         self._progress = _Progress(theme, len(self._screens))
         self.back = button(self.tr("Back"), "quiet", self.go_back)
@@ -104,39 +118,45 @@ class FirstRun(QWidget):
         self._restyle()
 
     def _lay_out(self) -> None:
+        # Hidden on the last screen, where it still has its place.
+        policy = self.skip.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.skip.setSizePolicy(policy)
         head = QHBoxLayout()
+        head.setContentsMargins(SIDE_PX, 0, SIDE_PX, 0)
         head.addWidget(self._progress)
         head.addStretch(1)
         head.addWidget(self.skip)
         foot = QHBoxLayout()
         foot.setSpacing(8)
+        foot.setContentsMargins(SIDE_PX, 0, SIDE_PX, 0)
         foot.addWidget(self.back)
         foot.addStretch(1)
         foot.addWidget(self.next)
-        area = QScrollArea()
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(self._stack)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._area = area
         self._column = QWidget()
         box = QVBoxLayout(self._column)
-        box.setContentsMargins(0, 24, 0, 24)
-        box.setSpacing(16)
+        box.setContentsMargins(0, 16, 0, 16)
+        box.setSpacing(12)
         box.addLayout(head)
-        box.addSpacing(8)
-        box.addWidget(area, 1)
-        box.addWidget(hairline())
+        box.addWidget(self._stack, 1)
+        line = QHBoxLayout()
+        line.setContentsMargins(SIDE_PX, 0, SIDE_PX, 0)
+        line.addWidget(hairline())
+        box.addLayout(line)
         box.addLayout(foot)
-        outer = QHBoxLayout(self)
-        outer.setContentsMargins(24, 0, 24, 0)
-        outer.addStretch(1)
-        outer.addWidget(self._column, 100)
-        outer.addStretch(1)
+        middle = QHBoxLayout()
+        middle.addStretch(1)
+        middle.addWidget(self._column, 100)
+        middle.addStretch(1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(8, 0, 8, 0)
+        outer.addStretch(2)
+        outer.addLayout(middle, 100)
+        outer.addStretch(3)
 
     def _restyle(self) -> None:
-        self._column.setMaximumWidth(self._theme.column_px)
+        self._column.setMaximumWidth(self._theme.column_px + 2 * SIDE_PX)
+        self._column.setMaximumHeight(self._theme.px(HEIGHT_PX))
         self._progress.setFixedSize(self._progress.sizeHint())
 
     # Going through
@@ -209,8 +229,7 @@ class FirstRun(QWidget):
 
     def _go(self, screen: Screen) -> None:
         self.screen_shown.left()
-        self._stack.setCurrentWidget(screen)
-        self._area.verticalScrollBar().setValue(0)
+        self._stack.setCurrentIndex(self._screens.index(screen))
         self._progress.show_at(self._stack.currentIndex())
         self._show_buttons()
         screen.shown()

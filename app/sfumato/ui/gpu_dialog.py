@@ -55,7 +55,6 @@ class GpuDialog(QDialog):
             self._facts.addWidget(value, row, 1)
         self._report = QPlainTextEdit()
         self._report.setReadOnly(True)
-        self._report.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self._report.setAccessibleName(self.tr("Diagnostics"))
         note = label(
             self.tr("Your name and your folders are masked. Nothing is sent anywhere."),
@@ -123,7 +122,10 @@ class GpuDialog(QDialog):
         self._answer.setText(self._sentence(machine, said, has_gpu))
         facts = [
             (self.tr("The driver says"), _driver(machine)),
-            (self.tr("The engine says"), "\n".join(line.strip() for line in said[:4])),
+            (
+                self.tr("The engine says"),
+                "\n".join(line for line in said if not line.startswith(" ")),
+            ),
             (self.tr("The model"), model.loaded.placement if model.loaded else ""),
         ]
         for name, value, (heading, text) in zip(self._names, self._values, facts, strict=True):

@@ -89,6 +89,7 @@ class MainWindow(QMainWindow):
         self._folder = folder
         self._settings_dialog: SettingsDialog | None = None
         self._shown_chat: int | None = None
+        self._arrived: Path | None = None  # a model that waits for the end of an answer
         self._sidebar_wanted = True
         self.setWindowTitle("Sfumato")
         self.setMinimumSize(*LEAST_SIZE)
@@ -213,6 +214,7 @@ class MainWindow(QMainWindow):
         generation.ended.connect(self._end)
         generation.failed.connect(self._show_failure)
         generation.busy_changed.connect(self.composer.set_busy)
+        generation.busy_changed.connect(self._try_arrived)
         model.changed.connect(self._show_model)
         model.failed.connect(self._show_failure)
         self._settings.changed.connect(lambda _: self._apply_settings())
@@ -531,6 +533,7 @@ class MainWindow(QMainWindow):
         self.top_bar.model_button.show_model(
             name, state, filled=model.computes_on_gpu, failed=model.state == "failed"
         )
+        self.models_page.show_gpu(used=model.computes_on_gpu)
         if loaded is not None:
             self.top_bar.model_button.setToolTip(loaded.placement)
         if model.is_guide:
@@ -573,15 +576,24 @@ class MainWindow(QMainWindow):
             self._library.import_file(Path(path))
 
     def _offer_model(self, path: Path) -> None:
-        """A model has arrived: try it, if nothing better is in use and nothing is being written."""
-        if self._generation.busy or not (self._model.is_guide or self._first_run_shown):
+        """A model has arrived: try it, if nothing better is in use, after the answer under way."""
+        if path == self._model.path:
+            return
+        if not (self._model.is_guide or self._first_run_shown):
             name = path.name.replace(".gguf", "")
             self.banner.show_notice(
                 self.tr("%1 is here").replace("%1", name),
                 self.tr("Use it"),
                 lambda: self._try_model(path),
             )
+        elif self._generation.busy:
+            self._arrived = path
         else:
+            self._try_model(path)
+
+    def _try_arrived(self, busy: bool) -> None:
+        if not busy and self._arrived is not None:
+            path, self._arrived = self._arrived, None
             self._try_model(path)
 
     def _try_model(self, path: Path) -> None:

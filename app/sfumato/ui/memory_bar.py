@@ -38,7 +38,7 @@ class MemoryBar(QWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        self._share: Share | None = None
+        self.share: Share | None = None
         self.setFixedHeight(theme.px(HEIGHT_PX))
         theme.changed.connect(self._restyle)
 
@@ -47,7 +47,7 @@ class MemoryBar(QWidget):
         self.update()
 
     def show_share(self, share: Share, words: str) -> None:
-        self._share = share
+        self.share = share
         self.setAccessibleName(words)
         self.update()
 
@@ -56,7 +56,7 @@ class MemoryBar(QWidget):
 
     def segments(self) -> list[tuple[int, QColor]]:
         """Bytes and colour, from the left."""
-        share, colors = self._share, self._theme.colors
+        share, colors = self.share, self._theme.colors
         if share is None:
             return []
         model = colors.accent if share.fits else colors.danger
@@ -68,7 +68,7 @@ class MemoryBar(QWidget):
         ]
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        share = self._share
+        share = self.share
         if share is None or share.total <= 0:
             return
         colors = self._theme.colors

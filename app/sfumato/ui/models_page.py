@@ -239,9 +239,9 @@ class ModelsPage(QWidget):
         tests = QHBoxLayout()
         tests.setSpacing(8)
         tests.addWidget(self._test)
-        tests.addWidget(
-            button(self.tr("Why is my GPU not used?"), "link", lambda: self.gpu_wanted.emit())
-        )
+        self._gpu = button("", "link", lambda: self.gpu_wanted.emit())
+        self.show_gpu(used=False)
+        tests.addWidget(self._gpu)
         tests.addStretch(1)
         tests.addWidget(
             button(self.tr("Introduction"), "link", lambda: self.introduction_wanted.emit())
@@ -287,6 +287,10 @@ class ModelsPage(QWidget):
         self._show()
         self._show_test()
         self._library.refresh()
+
+    def show_gpu(self, *, used: bool) -> None:
+        """Whether a GPU computes."""
+        self._gpu.setText(self.tr("Diagnostics") if used else self.tr("Why is my GPU not used?"))
 
     def _show_test(self) -> None:
         test = self._self_test

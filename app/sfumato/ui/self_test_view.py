@@ -28,7 +28,7 @@ class SelfTestView(QWidget):
         self._lines: list[tuple[QLabel, QLabel, QLabel]] = []
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(12)
+        grid.setHorizontalSpacing(16)
         grid.setVerticalSpacing(12)
         grid.setColumnStretch(2, 1)
         names = (

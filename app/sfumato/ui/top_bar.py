@@ -85,7 +85,7 @@ class TopBar(QWidget):
         self._title = ElidedLabel()
         self.model_button = ModelButton(theme)
         self.model_button.clicked.connect(lambda: self.model_clicked.emit())
-        why = QAction(self.tr("Why is my GPU not used?"), self.model_button)
+        why = QAction(self.tr("Why is my GPU used or not?"), self.model_button)
         why.triggered.connect(lambda: self.gpu_wanted.emit())
         self.model_button.addAction(why)
         self.model_button.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)

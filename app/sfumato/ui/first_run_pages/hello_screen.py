@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QWidget
 
 from sfumato.services.first_run import Replay, load_replay
@@ -24,6 +24,9 @@ class _Frame(QWidget):
         panel.resized.connect(self._fit)
 
     def _fit(self) -> None:
+        # Until it is shown it has a width that it never keeps, and a canvas only ever grows.
+        if not self.isVisible():
+            return
         height = self._panel.height_for(self.width())
         self._panel.setGeometry(0, 0, self.width(), height)
         self.setFixedHeight(height)
@@ -32,6 +35,10 @@ class _Frame(QWidget):
         super().resizeEvent(event)
         if event.oldSize().width() != event.size().width():
             self._fit()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._fit()
 
 
 class HelloScreen(Screen):

@@ -47,6 +47,7 @@ class MachineScreen(Screen):
         self._context_wanted = False  # the person moved the slider
         self._add_facts()
         self._add_model()
+        self._found: list[Found] = []
         self._found_box = QVBoxLayout()
         self._found_box.setSpacing(4)
         self.box.addLayout(self._found_box)
@@ -68,6 +69,7 @@ class MachineScreen(Screen):
             grid.addWidget(label(name, "secondary"), row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(value, row, 1)
             self._values.append(value)
+        self.box.addSpacing(8)
         self.box.addLayout(grid)
         self.box.addSpacing(12)
 
@@ -82,7 +84,7 @@ class MachineScreen(Screen):
         self.files.currentIndexChanged.connect(self._choose)
         self._note = label("", "secondary", wrap=True)
         self._verdict = label("", wrap=True)
-        self._bar = MemoryBar(self.theme)
+        self.bar = MemoryBar(self.theme)
         self._parts = label("", "secondary", wrap=True)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, len(STEPS) - 1)
@@ -90,17 +92,21 @@ class MachineScreen(Screen):
         self.slider.setAccessibleName(self.tr("Context"))
         self.slider.valueChanged.connect(self._choose_context)
         self._context = label("")
-        row = QHBoxLayout()
-        row.setSpacing(12)
-        row.addWidget(label(self.tr("Context"), "secondary"))
-        row.addWidget(self.slider, 1)
-        row.addWidget(self._context)
+        self._memory = label("", "secondary")
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(12)
+        grid.setVerticalSpacing(8)
+        grid.setColumnStretch(1, 1)
+        grid.addWidget(label(self.tr("Context"), "secondary"), 0, 0)
+        grid.addWidget(self.slider, 0, 1)
+        grid.addWidget(self._context, 0, 2)
+        grid.addWidget(self._memory, 1, 0)
+        grid.addWidget(self.bar, 1, 1, 1, 2)
+        grid.addWidget(self._parts, 2, 1, 1, 2)
         for widget in (self.files, self._note, self._verdict):
             card.addWidget(widget)
         card.addSpacing(4)
-        card.addLayout(row)
-        card.addWidget(self._bar)
-        card.addWidget(self._parts)
+        card.addLayout(grid)
         self.box.addWidget(self._card)
 
     # What is chosen
@@ -237,6 +243,7 @@ class MachineScreen(Screen):
         share = Share(total, total - free, needs.weights, needs.kv, needs.logits + needs.workspace)
         self._context.setText(self.tr("%1k tokens").replace("%1", f"{self.context // 1024}"))
         self._context.setFont(self.theme.figures_font())
+        self._memory.setText(self.tr("Card") if on_gpu else self.tr("Memory"))
         left = free - share.needed
         words = [
             self.tr("weights %1").replace("%1", gigabytes(share.weights)),
@@ -244,19 +251,23 @@ class MachineScreen(Screen):
             self.tr("workspace %1").replace("%1", gigabytes(share.workspace)),
             self.tr("%1 left").replace("%1", gigabytes(left))
             if left >= 0
-            else self.tr("%1 too much: choose a shorter context").replace("%1", gigabytes(-left)),
+            else self.tr("%1 too much").replace("%1", gigabytes(-left)),
         ]
         self._parts.setText(" · ".join(words))
         self._parts.setFont(self.theme.figures_font(12))
-        self._bar.show_share(share, self._parts.text())
+        self.bar.show_share(share, self._parts.text())
 
     def _show_found(self) -> None:
+        found = self._library.found[:FOUND_SHOWN]
+        if found == self._found:
+            return
+        self._found = found
         while (item := self._found_box.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
                 widget.deleteLater()
-        for found in self._library.found[:FOUND_SHOWN]:
-            self._found_box.addWidget(self._found_row(found))
+        for one in found:
+            self._found_box.addWidget(self._found_row(one))
 
     def _found_row(self, found: Found) -> QWidget:
         made = QWidget()
