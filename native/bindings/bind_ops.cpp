@@ -11,7 +11,9 @@
 #include <string>
 
 #include "bindings/arrays.h"
+#include "core/op_times.h"
 #include "core/random.h"
+#include "cpu/machine.h"
 #include "ops/attention.h"
 #include "ops/denoise_step.h"
 #include "ops/devices.h"
@@ -468,6 +470,22 @@ std::vector<int> count_tasks(int threads, int tasks, int runs) {
     return counts;
 }
 
+nb::list op_times() {
+    nb::list out;
+    for (const OpTime& t : take_op_times()) out.append(nb::make_tuple(t.name, t.seconds, t.calls));
+    return out;
+}
+
+nb::dict machine_speed(int count) {
+    Threads threads(count);
+    const cpu::Machine machine = cpu::measure_machine(threads);
+    nb::dict out;
+    out["threads"] = threads.count();
+    out["bytes_per_second"] = machine.bytes_per_second;
+    out["products_per_second"] = machine.products_per_second;
+    return out;
+}
+
 }  // namespace
 
 void bind_ops(nb::module_& m) {
@@ -554,6 +572,8 @@ void bind_ops(nb::module_& m) {
           arg("entropy_bound"),
           arg("stability_threshold"),
           arg("confidence_threshold"), arg("device") = "cpu");
+    m.def("op_times", &op_times);
+    m.def("machine_speed", &machine_speed, arg("threads") = 0);
     m.def("op_philox", &philox_words, arg("counter"), arg("seed"));
     m.def("op_count_tasks", &count_tasks, arg("threads"), arg("tasks"), arg("runs"));
 }

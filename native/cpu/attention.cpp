@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/op_times.h"
 #include "cpu/kernels.h"
 
 namespace sfumato::cpu {
@@ -29,6 +30,7 @@ size_t slot_offset(const KeyValues& kv, int kv_head, int position) {
 }  // namespace
 
 void attention(const Context& context, const AttentionArgs& a) {
+    const OpTimer timer("attention");
     Arena::Scope scope(context.scratch);
     const KeyValues& kv = a.kv;
     const int heads = a.q.width / kv.head_dim / kv.kv_heads;
@@ -60,6 +62,7 @@ void attention(const Context& context, const AttentionArgs& a) {
 }
 
 void store(const Context& context, const StoreArgs& a) {
+    const OpTimer timer("attention");
     const int d = a.kv.head_dim;
     context.threads.run_range(a.keys.rows, 8, [&](int begin, int end, int) {
         for (int r = begin; r < end; ++r)

@@ -11,7 +11,8 @@
 namespace sfumato::cpu {
 namespace {
 
-// Matrices of floats (F32, F16, BF16) are small or rare: de-quantised activations, plain dot products.
+// Matrices of floats (F32, F16, BF16) are small or rare: de-quantised activations, plain dot
+// products.
 void multiply_floats(const PackedMatrix& w, int panel, const GemmArgs& a) {
     const size_t row = row_bytes(w.type, w.inputs), element = row / static_cast<size_t>(w.inputs);
     const int groups = w.inputs / group;
@@ -62,13 +63,8 @@ void gemm_panel(const PackedMatrix& w,
     const int outputs = std::min(panel_outputs, w.outputs - panel * panel_outputs);
     const bool floats = f.scales == Scales::none;
     const size_t at = floats ? 0 : static_cast<size_t>(panel) * f.panel_bytes(w.inputs);
-    const GemmArgs args{reinterpret_cast<const uint8_t*>(w.data) + at,
-                        x,
-                        rows,
-                        count,
-                        out,
-                        out_stride,
-                        outputs};
+    const GemmArgs args{
+        reinterpret_cast<const uint8_t*>(w.data) + at, x, rows, count, out, out_stride, outputs};
     if (floats) return multiply_floats(w, panel, args);
     kernels().gemm(w.type, args);
 }
@@ -81,14 +77,12 @@ void unpack_row(const PackedMatrix& w, int row, float* out) {
         return dequantize_row(w.type, w.data + static_cast<size_t>(row) * bytes, w.inputs, out);
     }
     const size_t at = static_cast<size_t>(row / panel_outputs) * f.panel_bytes(w.inputs);
-    kernels().unpack(w.type,
-                     reinterpret_cast<const uint8_t*>(w.data) + at,
-                     w.inputs,
-                     row % panel_outputs,
-                     out);
+    kernels().unpack(
+        w.type, reinterpret_cast<const uint8_t*>(w.data) + at, w.inputs, row % panel_outputs, out);
 }
 
-void quantize_rows(const float* x, int begin, int end, int inputs, int8_t* q, float* scale, float* sum) {
+void quantize_rows(
+    const float* x, int begin, int end, int inputs, int8_t* q, float* scale, float* sum) {
     kernels().quantize(x, begin, end, inputs, q, scale, sum);
 }
 

@@ -1,12 +1,14 @@
-// The fast product of a panel, for one instruction set. Included once by each kernels_<isa>.cpp after it
-// defined `Vec`; all of it has internal linkage, because the same function is compiled for different
-// processors in each of those files.
+// The fast product of a panel, for one instruction set. Included once by each kernels_<isa>.cpp
+// after it defined `Vec`; all of it has internal linkage, because the same function is compiled for
+// different processors in each of those files.
 //
-// A slab of the panel is unpacked once to signed bytes that stay in the first cache, then multiplied with
-// all rows. Activations are kept as q + 128, because integer dot products take one unsigned and one signed
-// operand; the accumulator starts at -128 · Σ code, which depends on the weights alone.
+// A slab of the panel is unpacked once to signed bytes that stay in the first cache, then
+// multiplied with all rows. Activations are kept as q + 128, because integer dot products take one
+// unsigned and one signed operand; the accumulator starts at -128 · Σ code, which depends on the
+// weights alone.
 //
-//   y[o] = Σ_groups  scale · (d[o] · Σ_k code[o, k] · q[k])  -  m[o] · sum,    sum = scale · Σ_k q[k]
+//   y[o] = Σ_groups  scale · (d[o] · Σ_k code[o, k] · q[k])  -  m[o] · sum,    sum = scale · Σ_k
+//   q[k]
 #pragma once
 
 #include <algorithm>
@@ -37,9 +39,10 @@ constexpr int centre(DType type) {
 }
 
 struct alignas(64) Slab {
-    int8_t codes[slab_groups][Vec::bytes_per_code * 1024];  // [step 8][output 32][input 4], see split()
-    int32_t start[slab_groups][2][panel_outputs];           // -128 · Σ code, per 16 or 32 inputs
-    float d[slab_groups][2][panel_outputs];                 // per 16 or 32 inputs
+    int8_t codes[slab_groups]
+                [Vec::bytes_per_code * 1024];      // [step 8][output 32][input 4], see split()
+    int32_t start[slab_groups][2][panel_outputs];  // -128 · Σ code, per 16 or 32 inputs
+    float d[slab_groups][2][panel_outputs];        // per 16 or 32 inputs
     float m[slab_groups][panel_outputs];
 };
 
@@ -58,8 +61,10 @@ inline Vec::Ints high_bits(const uint8_t* high, int at) {
     constexpr int per_plane = bits == 5 ? 8 : 4, shift = v % per_plane * (bits - 4);
     const auto plane = Vec::load(high + v / per_plane * 64 + at);
     const auto mask = Vec::set8(bits == 5 ? 0x10 : 0x30);
-    if constexpr (shift < 4) return Vec::and_(Vec::template shift_left<4 - shift>(plane), mask);
-    else return Vec::and_(Vec::template shift_right<shift - 4>(plane), mask);
+    if constexpr (shift < 4)
+        return Vec::and_(Vec::template shift_left<4 - shift>(plane), mask);
+    else
+        return Vec::and_(Vec::template shift_right<shift - 4>(plane), mask);
 }
 
 template <DType type>
@@ -186,7 +191,8 @@ void multiply(const Slab& slab, int groups, const Block<R>& x, float* acc) {
                 }
             };
             begin(0);
-            const auto d0 = Vec::loadf(slab.d[g][0] + o), d1 = Vec::loadf(slab.d[g][0] + o + Vec::lanes);
+            const auto d0 = Vec::loadf(slab.d[g][0] + o),
+                       d1 = Vec::loadf(slab.d[g][0] + o + Vec::lanes);
             if constexpr (f.halves()) {
                 Vec::Floats part[R][2];
                 Vec::template dot<bits, R, 0, 4>(sums, x.q, g * group, codes);
@@ -214,7 +220,8 @@ void multiply(const Slab& slab, int groups, const Block<R>& x, float* acc) {
                 }
             }
             if constexpr (f.mins()) {
-                const auto m0 = Vec::loadf(slab.m[g] + o), m1 = Vec::loadf(slab.m[g] + o + Vec::lanes);
+                const auto m0 = Vec::loadf(slab.m[g] + o),
+                           m1 = Vec::loadf(slab.m[g] + o + Vec::lanes);
                 for (int r = 0; r < R; ++r) {
                     const auto sum = Vec::broadcastf(x.sum[r] + g);
                     y[r][0] = Vec::fnma(sum, m0, y[r][0]);
@@ -261,7 +268,8 @@ void gemm(const GemmArgs& a) {
                     if (size != R) return;
                     Block<R> x;
                     for (int r = 0; r < R; ++r) {
-                        const ptrdiff_t row = source(first + begin + r), at = row * groups_per_row + k / group;
+                        const ptrdiff_t row = source(first + begin + r),
+                                        at = row * groups_per_row + k / group;
                         x.q[r] = reinterpret_cast<const uint8_t*>(a.x.q) + row * a.x.inputs + k;
                         x.scale[r] = a.x.scale + at;
                         x.sum[r] = a.x.sum + at;
@@ -294,8 +302,27 @@ void gemm_any(DType type, const GemmArgs& a) {
     }
 }
 
+int64_t dot_products(const uint8_t* memory, int rounds) {
+    constexpr int R = Vec::rows_at_once;
+    const auto* codes = reinterpret_cast<const int8_t*>(memory);
+    const uint8_t* q[R];
+    Vec::Ints sums[R][2];
+    for (int r = 0; r < R; ++r) {
+        q[r] = memory + 2048 + r * group;
+        sums[r][0] = sums[r][1] = Vec::zero();
+    }
+    for (int i = 0; i < rounds; ++i) Vec::template dot<4, R, 0, 8>(sums, q, 0, codes);
+    Vec::Ints sum = Vec::zero();
+    for (int r = 0; r < R; ++r) sum = Vec::sub32(Vec::sub32(sum, sums[r][0]), sums[r][1]);
+    int32_t kept[16];  // all zero, which the compiler cannot know of memory it must look at
+    Vec::store(kept, sum);
+    const int64_t products = static_cast<int64_t>(rounds) * R * group * 2 * Vec::lanes;
+    return products + kept[0];
+}
+
 void quantize(const float* x, int begin, int end, int inputs, int8_t* q, float* scale, float* sum) {
-    for (ptrdiff_t i = static_cast<ptrdiff_t>(begin) * inputs; i < static_cast<ptrdiff_t>(end) * inputs;
+    for (ptrdiff_t i = static_cast<ptrdiff_t>(begin) * inputs;
+         i < static_cast<ptrdiff_t>(end) * inputs;
          i += group)
         Vec::quantize(x + i, q + i, scale + i / group, sum + i / group);
 }

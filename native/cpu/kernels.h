@@ -1,7 +1,7 @@
 // What is written once for every instruction set and chosen when the program starts.
 //
-// kernels_<isa>.cpp defines `Vec`, the vocabulary of its instruction set, and includes the *_kernel.h
-// files, which are written in that vocabulary.
+// kernels_<isa>.cpp defines `Vec`, the vocabulary of its instruction set, and includes the
+// *_kernel.h files, which are written in that vocabulary.
 #pragma once
 
 #include <cstddef>
@@ -24,8 +24,8 @@ struct GemmArgs {
     int outputs;
 };
 
-// What is known of a row after some of its logits, side by side for sixteen classes of tokens. Sums are
-// relative to e^reference, which stays within reach of the largest z.
+// What is known of a row after some of its logits, side by side for sixteen classes of tokens. Sums
+// are relative to e^reference, which stays within reach of the largest z.
 struct alignas(64) LogitLanes {
     float max[16];
     int32_t argmax[16];
@@ -35,9 +35,9 @@ struct alignas(64) LogitLanes {
 };
 
 struct LogitsPanel {
-    float* z;            // [rows, 32], products in, z = factor · tanh(product · inverse_cap) out
+    float* z;  // [rows, 32], products in, z = factor · tanh(product · inverse_cap) out
     int rows;
-    int width;           // tokens of the panel, at most 32
+    int width;  // tokens of the panel, at most 32
     int32_t first_token;
     float inverse_cap;
     float factor;
@@ -52,7 +52,7 @@ struct AttentionTask {
     int stride;      // floats from row to row
     int rows;        // of the whole pass
     int first_row, end_row;
-    int heads;                // that share the keys
+    int heads;  // that share the keys
     int head_dim;
     const std::byte* keys;    // [capacity, head_dim], position p in slot p % capacity
     const std::byte* values;  // likewise
@@ -69,7 +69,8 @@ size_t attention_floats(int head_dim, int queries);
 
 struct Kernels {
     void (*gemm)(DType, const GemmArgs&);
-    void (*quantize)(const float* x, int begin, int end, int inputs, int8_t* q, float* scale, float* sum);
+    void (*quantize)(
+        const float* x, int begin, int end, int inputs, int8_t* q, float* scale, float* sum);
     // Output `o` of a packed panel as floats.
     void (*unpack)(DType, const uint8_t* panel, int inputs, int o, float* out);
     // out[i, o] = x[i] · w[o]; x [rows, n], w [outputs, n], out [rows, outputs]
@@ -78,6 +79,10 @@ struct Kernels {
     void (*geglu)(const float* gate, const float* up, int count, float* out);
     void (*add_logits)(const LogitsPanel&, LogitLanes*);
     void (*attention)(const AttentionTask&);
+    // Dot products of 4-bit codes from the first cache, nothing else; returns how many
+    // multiply-adds.
+    //   memory: [4096] bytes of zeros
+    int64_t (*dot_products)(const uint8_t* memory, int rounds);
 };
 
 extern const Kernels portable_kernels, avx2_kernels, avxvnni_kernels, avx512vnni_kernels;

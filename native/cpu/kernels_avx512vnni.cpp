@@ -106,11 +106,13 @@ struct Vec {
         __builtin_memcpy(&bits, p, sizeof bits);
         return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(bits)));
     }
-    static constexpr int dot_outputs = 4;  // vectors side by side that leave registers for four rows
+    static constexpr int dot_outputs =
+        4;  // vectors side by side that leave registers for four rows
 
     static void quantize(const float* x, int8_t* q, float* scale, float* sum) {
         const Floats a = loadf(x), b = loadf(x + 16);
-        const float largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));
+        const float largest =
+            _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));
         const float d = largest > 1e-30f ? largest / 127.0f : 0.0f;
         const Floats inverse = _mm512_set1_ps(largest > 1e-30f ? 127.0f / largest : 0.0f);
         const Ints limit = _mm512_set1_epi32(127), low = _mm512_set1_epi32(-127);
@@ -119,7 +121,8 @@ struct Vec {
         const Ints ci = _mm512_max_epi32(_mm512_min_epi32(i, limit), low);
         const Ints cj = _mm512_max_epi32(_mm512_min_epi32(j, limit), low);
         const Ints bias = _mm512_set1_epi32(128);
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(q), _mm512_cvtepi32_epi8(_mm512_add_epi32(ci, bias)));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(q),
+                         _mm512_cvtepi32_epi8(_mm512_add_epi32(ci, bias)));
         _mm_storeu_si128(reinterpret_cast<__m128i*>(q + 16),
                          _mm512_cvtepi32_epi8(_mm512_add_epi32(cj, bias)));
         *scale = d;
@@ -136,5 +139,12 @@ struct Vec {
 #include "cpu/vector_kernel.h"
 
 namespace sfumato::cpu {
-const Kernels avx512vnni_kernels{gemm_any, quantize, unpack_any, float_product, geglu, add_logits, attention};
-}
+const Kernels avx512vnni_kernels{.gemm = gemm_any,
+                                 .quantize = quantize,
+                                 .unpack = unpack_any,
+                                 .float_product = float_product,
+                                 .geglu = geglu,
+                                 .add_logits = add_logits,
+                                 .attention = attention,
+                                 .dot_products = dot_products};
+}  // namespace sfumato::cpu

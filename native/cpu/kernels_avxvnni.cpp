@@ -30,7 +30,8 @@ struct Vec {
         return n == 0 ? a : _mm256_srli_epi16(a, n);
     }
     static Ints table(const int8_t* values) {
-        return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(values)));
+        return _mm256_broadcastsi128_si256(
+            _mm_loadu_si128(reinterpret_cast<const __m128i*>(values)));
     }
     static Ints look_up(Ints table, Ints code) { return _mm256_shuffle_epi8(table, code); }
 
@@ -43,7 +44,8 @@ struct Vec {
     static Floats fnma(Floats a, Floats b, Floats c) { return _mm256_fnmadd_ps(a, b, c); }
     static void halves(const uint8_t* from, float* to) {
         for (int i = 0; i < 4; ++i)
-            storef(to + 8 * i, _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from) + i)));
+            storef(to + 8 * i,
+                   _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from) + i)));
     }
 
     static Floats add(Floats a, Floats b) { return _mm256_add_ps(a, b); }
@@ -66,7 +68,8 @@ struct Vec {
             _mm256_blendv_ps(_mm256_castsi256_ps(no), _mm256_castsi256_ps(yes), m));
     }
     static Ints count_from(int first) {
-        return _mm256_add_epi32(_mm256_set1_epi32(first), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+        return _mm256_add_epi32(_mm256_set1_epi32(first),
+                                _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
     }
     static float sum(Floats a) {
         __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
@@ -86,7 +89,8 @@ struct Vec {
         __builtin_memcpy(&bits, p, sizeof bits);
         return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(bits)));
     }
-    static constexpr int dot_outputs = 2;  // vectors side by side that leave registers for four rows
+    static constexpr int dot_outputs =
+        2;  // vectors side by side that leave registers for four rows
 
     static void quantize(const float* x, int8_t* q, float* scale, float* sum) {
         const Floats sign = _mm256_set1_ps(-0.0f);
@@ -109,10 +113,12 @@ struct Vec {
             total = _mm256_add_epi32(total, i[j]);
         }
         // Packing works on 128-bit halves; the permutation puts the fours of bytes back in order.
-        const Ints bytes_ = _mm256_packs_epi16(_mm256_packs_epi32(i[0], i[1]), _mm256_packs_epi32(i[2], i[3]));
+        const Ints bytes_ =
+            _mm256_packs_epi16(_mm256_packs_epi32(i[0], i[1]), _mm256_packs_epi32(i[2], i[3]));
         const Ints order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
         store(q, _mm256_xor_si256(_mm256_permutevar8x32_epi32(bytes_, order), set8(-128)));
-        __m128i s = _mm_add_epi32(_mm256_castsi256_si128(total), _mm256_extracti128_si256(total, 1));
+        __m128i s =
+            _mm_add_epi32(_mm256_castsi256_si128(total), _mm256_extracti128_si256(total, 1));
         s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
         s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
         *scale = d;
@@ -154,5 +160,12 @@ struct Vec {
 #include "cpu/vector_kernel.h"
 
 namespace sfumato::cpu {
-const Kernels avxvnni_kernels{gemm_any, quantize, unpack_any, float_product, geglu, add_logits, attention};
-}
+const Kernels avxvnni_kernels{.gemm = gemm_any,
+                              .quantize = quantize,
+                              .unpack = unpack_any,
+                              .float_product = float_product,
+                              .geglu = geglu,
+                              .add_logits = add_logits,
+                              .attention = attention,
+                              .dot_products = dot_products};
+}  // namespace sfumato::cpu

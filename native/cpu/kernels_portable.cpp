@@ -25,8 +25,8 @@ struct Vec {
     static Ints words(const Ints& a, const Ints& b, Operation&& operation) {
         Ints out;
         for (int i = 0; i < 16; ++i)
-            out.words[i] = static_cast<int32_t>(operation(static_cast<uint32_t>(a.words[i]),
-                                                          static_cast<uint32_t>(b.words[i])));
+            out.words[i] = static_cast<int32_t>(
+                operation(static_cast<uint32_t>(a.words[i]), static_cast<uint32_t>(b.words[i])));
         return out;
     }
     template <class Operation>
@@ -135,7 +135,8 @@ struct Vec {
                     const int8_t* w = codes + step * 128 + side * 64;
                     int32_t* sum = sums[r][side].words;
                     for (int i = 0; i < 16; ++i)
-                        sum[i] += x0 * w[4 * i] + x1 * w[4 * i + 1] + x2 * w[4 * i + 2] + x3 * w[4 * i + 3];
+                        sum[i] += x0 * w[4 * i] + x1 * w[4 * i + 1] + x2 * w[4 * i + 2] +
+                                  x3 * w[4 * i + 3];
                 }
             }
     }
@@ -171,8 +172,7 @@ struct Vec {
     }
     static Floats times_power_of_two(Floats a, const Ints& n) {
         for (int i = 0; i < 16; ++i)
-            a.v[i] *= std::bit_cast<float>(
-                static_cast<uint32_t>(n.words[i] + 127) << 23);
+            a.v[i] *= std::bit_cast<float>(static_cast<uint32_t>(n.words[i] + 127) << 23);
         return a;
     }
     using Mask = Ints;
@@ -213,7 +213,8 @@ struct Vec {
     }
     static float largest(Floats a) {
         for (int width = 8; width > 0; width /= 2)
-            for (int i = 0; i < width; ++i) a.v[i] = a.v[i] > a.v[i + width] ? a.v[i] : a.v[i + width];
+            for (int i = 0; i < width; ++i)
+                a.v[i] = a.v[i] > a.v[i + width] ? a.v[i] : a.v[i + width];
         return a.v[0];
     }
     static Floats load_halves(const void* p) {
@@ -230,7 +231,8 @@ struct Vec {
 
     static void quantize(const float* x, int8_t* q, float* scale, float* sum) {
         float largest = 0.0f;
-        for (int i = 0; i < 32; ++i) largest = std::fabs(x[i]) > largest ? std::fabs(x[i]) : largest;
+        for (int i = 0; i < 32; ++i)
+            largest = std::fabs(x[i]) > largest ? std::fabs(x[i]) : largest;
         const bool some = largest > 1e-30f;
         const float inverse = some ? 127.0f / largest : 0.0f;
         int total = 0;
@@ -255,5 +257,12 @@ struct Vec {
 #include "cpu/vector_kernel.h"
 
 namespace sfumato::cpu {
-const Kernels portable_kernels{gemm_any, quantize, unpack_any, float_product, geglu, add_logits, attention};
-}
+const Kernels portable_kernels{.gemm = gemm_any,
+                               .quantize = quantize,
+                               .unpack = unpack_any,
+                               .float_product = float_product,
+                               .geglu = geglu,
+                               .add_logits = add_logits,
+                               .attention = attention,
+                               .dot_products = dot_products};
+}  // namespace sfumato::cpu

@@ -1,5 +1,7 @@
 #include "ops/linear.h"
 
+#include "core/op_times.h"
+
 namespace sfumato::cpu {
 
 Rows rows_for(const Context& context, View<const float> x) {
@@ -20,6 +22,7 @@ Rows rows_for(const Context& context, View<const float> x) {
 }
 
 void linear(const Context& context, const LinearArgs& a) {
+    const OpTimer timer("linear");
     Arena::Scope scope(context.scratch);
     const Rows rows = rows_for(context, a.x);
     int panels = 0;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/op_times.h"
 #include "cpu/kept.h"
 #include "cpu/kernels.h"
 #include "ops/linear.h"
@@ -32,7 +33,8 @@ Partial sum_of(const LogitLanes& lanes) {
     Partial p;
     for (int i = 0; i < 16; ++i) {
         const bool higher = lanes.max[i] > p.max;
-        if (higher || (lanes.max[i] == p.max && lanes.argmax[i] < p.argmax)) p.argmax = lanes.argmax[i];
+        if (higher || (lanes.max[i] == p.max && lanes.argmax[i] < p.argmax))
+            p.argmax = lanes.argmax[i];
         if (higher) p.max = lanes.max[i];
     }
     double total = 0.0, weighted = 0.0;
@@ -58,8 +60,7 @@ class Head {
           rows_(rows_for(context, args.hidden)),
           slabs_(static_cast<int>(args.embedding.slabs.size())),
           partials_(context.scratch.take<Partial>(slabs_, rows_.rows)),
-          panels_(context.scratch.take<float>(context.threads.count(),
-                                              rows_.rows * panel_outputs)),
+          panels_(context.scratch.take<float>(context.threads.count(), rows_.rows * panel_outputs)),
           lanes_(context.scratch.take<LogitLanes>(context.threads.count(), rows_.rows)),
           thresholds_(context.scratch.take<float>(context.threads.count(), rows_.rows)),
           wanted_(context.scratch.take<uint8_t>(context.threads.count(), rows_.rows)),
@@ -78,7 +79,8 @@ class Head {
             p.width = panel_width(w, panel);
             p.first_token = slab * Embedding::slab_rows + panel * panel_outputs;
             // Those of an earlier moment: another thread may have raised one, offer() looks again.
-            for (int r = 0; keep && r < rows; ++r) thresholds_.row(worker)[r] = candidates_.threshold(r);
+            for (int r = 0; keep && r < rows; ++r)
+                thresholds_.row(worker)[r] = candidates_.threshold(r);
             p.threshold = keep ? thresholds_.row(worker) : nullptr;
             p.wanted = keep ? wanted_.row(worker) : nullptr;
             kernels().add_logits(p, lanes);
@@ -183,6 +185,7 @@ class Head {
 }  // namespace
 
 void logits(const Context& context, const LogitsArgs& a) {
+    const OpTimer timer("logits");
     Arena::Scope scope(context.scratch);
     Head head(context, a);
     context.threads.run(static_cast<int>(a.embedding.slabs.size()),

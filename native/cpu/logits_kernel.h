@@ -35,11 +35,14 @@ inline void add_row(const LogitsPanel& p, float* z, int row, LogitLanes& s) {
         const Floats max = Vec::loadf(s.max + lane);
         const auto above = Vec::greater(v, max);
         Vec::storef(s.max + lane, Vec::select(above, v, max));
-        Vec::store(s.argmax + lane,
-                   Vec::select(above, Vec::count_from(p.first_token + i), Vec::load(s.argmax + lane)));
+        Vec::store(
+            s.argmax + lane,
+            Vec::select(above, Vec::count_from(p.first_token + i), Vec::load(s.argmax + lane)));
     }
-    if (p.wanted != nullptr) p.wanted[row] = !Vec::any(Vec::not_less(highest, fill(p.threshold[row]))) ? 0 : 1;
-    if (Vec::any(Vec::greater(highest, fill(s.reference + reach)))) move_reference(s, Vec::largest(highest));
+    if (p.wanted != nullptr)
+        p.wanted[row] = !Vec::any(Vec::not_less(highest, fill(p.threshold[row]))) ? 0 : 1;
+    if (Vec::any(Vec::greater(highest, fill(s.reference + reach))))
+        move_reference(s, Vec::largest(highest));
     const Floats reference = fill(s.reference);
     for (int i = 0; i < 32; i += Vec::lanes) {
         const Floats gap = Vec::max(fill(-87.0f), Vec::sub(Vec::loadf(z + i), reference));

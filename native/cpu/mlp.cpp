@@ -1,10 +1,12 @@
 #include "ops/mlp.h"
 
+#include "core/op_times.h"
 #include "cpu/kernels.h"
 
 namespace sfumato::cpu {
 
 void mlp(const Context& context, const MlpArgs& a) {
+    const OpTimer timer("mlp");
     Arena::Scope scope(context.scratch);
     const View<float> gate = context.scratch.take<float>(a.x.rows, a.gate.outputs);
     const View<float> up = context.scratch.take<float>(a.x.rows, a.gate.outputs);

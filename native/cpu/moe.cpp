@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/op_times.h"
 #include "cpu/kernels.h"
 #include "cpu/vector_math.h"
 #include "ops/linear.h"
@@ -53,6 +54,7 @@ void pick(const MoeArgs& a, const float* logits, int32_t* expert, float* weight)
 }
 
 Routing route(const Context& context, const MoeArgs& a) {
+    const OpTimer timer("router");
     const int experts = static_cast<int>(a.gate.size()), tokens = a.x.rows,
               pairs = tokens * a.top_k;
     Arena& scratch = context.scratch;
@@ -92,6 +94,7 @@ Routing route(const Context& context, const MoeArgs& a) {
 
 // activated[pair] = gelu(gate_e · x) ⊙ (up_e · x), one panel of one expert a task.
 void gate_up(const Context& context, const MoeArgs& a, const Routing& r, View<float> activated) {
+    const OpTimer timer("experts: gate, up");
     Arena::Scope scope(context.scratch);
     const Rows rows = rows_for(context, a.x);
     const View<float> work =
@@ -119,6 +122,7 @@ void down(const Context& context,
           const Routing& r,
           View<const float> activated,
           View<float> out) {
+    const OpTimer timer("experts: down");
     Arena::Scope scope(context.scratch);
     const Rows rows = rows_for(context, activated);
     auto* own = context.scratch.take<int32_t>(static_cast<size_t>(activated.rows));
@@ -140,6 +144,7 @@ void down(const Context& context,
 }  // namespace
 
 void moe(const Context& context, const MoeArgs& a) {
+    const OpTimer timer("moe");
     Arena::Scope scope(context.scratch);
     const Routing r = route(context, a);
     const int pairs = a.x.rows * a.top_k;

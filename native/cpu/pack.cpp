@@ -32,9 +32,11 @@ void fifth_bits(const uint8_t* from, uint8_t* codes) {
     for (int j = 0; j < 32; ++j) codes[j] |= static_cast<uint8_t>(((high >> j) & 1u) << 4);
 }
 
-// One block of the file (of 32 or 256 inputs) of output o: scales to their places, codes to `codes`.
+// One block of the file (of 32 or 256 inputs) of output o: scales to their places, codes to
+// `codes`.
 //   header: of the slab; scales: of the group
-void take_block(DType type, const uint8_t* b, int o, uint8_t* header, uint8_t* scales, uint8_t* codes) {
+void take_block(
+    DType type, const uint8_t* b, int o, uint8_t* header, uint8_t* scales, uint8_t* codes) {
     constexpr int n = outputs_per_panel;
     switch (type) {
         case DType::q4_0:
@@ -113,7 +115,8 @@ void take_block(DType type, const uint8_t* b, int o, uint8_t* header, uint8_t* s
     }
 }
 
-void interleave(const PackFormat& f, const RawCodes& raw, int groups, uint8_t* codes, uint8_t* high) {
+void interleave(
+    const PackFormat& f, const RawCodes& raw, int groups, uint8_t* codes, uint8_t* high) {
     constexpr uint32_t low_nibbles = 0x0f0f0f0fu;
     const uint32_t high_mask = f.bits == 5 ? 0x01010101u : 0x03030303u;
     const int high_bits = f.bits - 4, per_plane = f.bits == 8 ? 1 : 8 / std::max(1, high_bits);
@@ -126,8 +129,8 @@ void interleave(const PackFormat& f, const RawCodes& raw, int groups, uint8_t* c
                 continue;
             }
             for (int o = 0; o < 16; ++o)
-                words[step * 16 + o] = (raw.words[o][k] & low_nibbles) |
-                                       ((raw.words[o + 16][k] & low_nibbles) << 4);
+                words[step * 16 + o] =
+                    (raw.words[o][k] & low_nibbles) | ((raw.words[o + 16][k] & low_nibbles) << 4);
             if (high_bits == 0) continue;
             for (int side = 0; side < 2; ++side) {
                 const int v = 2 * step + side;
@@ -157,12 +160,14 @@ void pack_panel(const std::byte* source, const PackedMatrix& w, int panel) {
     const int first = panel * panel_outputs, outputs = std::min(panel_outputs, w.outputs - first);
     source += static_cast<size_t>(first) * row;
     if (f.scales == Scales::none) {
-        std::memcpy(w.data + static_cast<size_t>(first) * row, source, static_cast<size_t>(outputs) * row);
+        std::memcpy(
+            w.data + static_cast<size_t>(first) * row, source, static_cast<size_t>(outputs) * row);
         return;
     }
     const Block block = block_of(w.type);
     const int groups_per_block = block.elements / group;
-    auto* out = reinterpret_cast<uint8_t*>(w.data) + static_cast<size_t>(panel) * f.panel_bytes(w.inputs);
+    auto* out =
+        reinterpret_cast<uint8_t*>(w.data) + static_cast<size_t>(panel) * f.panel_bytes(w.inputs);
     RawCodes raw{};
     for (int k = 0; k < w.inputs; k += slab_inputs) {
         const int groups = std::min(slab_groups, (w.inputs - k) / group);
@@ -171,11 +176,16 @@ void pack_panel(const std::byte* source, const PackedMatrix& w, int panel) {
         uint8_t* scales = out + (parts.group_scales - out);
         if (outputs < panel_outputs) std::memset(out, 0, f.slab_bytes(groups));
         for (int o = 0; o < outputs; ++o) {
-            const auto* b = reinterpret_cast<const uint8_t*>(source) + static_cast<size_t>(o) * row +
+            const auto* b = reinterpret_cast<const uint8_t*>(source) +
+                            static_cast<size_t>(o) * row +
                             static_cast<size_t>(k / block.elements * block.bytes);
             for (int g = 0; g < groups; g += groups_per_block, b += block.bytes)
-                take_block(
-                    w.type, b, o, header, scales + g * f.group_scale_bytes(), raw.row(o) + g * group);
+                take_block(w.type,
+                           b,
+                           o,
+                           header,
+                           scales + g * f.group_scale_bytes(),
+                           raw.row(o) + g * group);
         }
         interleave(f, raw, groups, out + (parts.codes - out), out + (parts.high - out));
         out += f.slab_bytes(groups);

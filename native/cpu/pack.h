@@ -7,14 +7,14 @@
 //   codes           × groups: the low four bits, or all eight
 //   high bits       × groups: the fifth, or fifth and sixth bit
 //
-// with everything of the 32 outputs side by side. Codes stand as integer dot products read them: four
-// consecutive inputs of output 0, the same four of output 1, … (a step; eight steps are a group).
-// Packing moves bits and never adds any, so a packed matrix takes the bytes of the file's.
+// with everything of the 32 outputs side by side. Codes stand as integer dot products read them:
+// four consecutive inputs of output 0, the same four of output 1, … (a step; eight steps are a
+// group). Packing moves bits and never adds any, so a packed matrix takes the bytes of the file's.
 //
-//   low four bits  [step 8][output 16][input 4] bytes; low nibble: outputs 0 … 15, high nibble: 16 … 31
-//   fifth bit      [plane 2][output 16][input 4] bytes; bit b of plane p: vector v = 8p + b
-//   bits 5 and 6   [plane 4][output 16][input 4] bytes; bits 2b and 2b + 1 of plane p: vector v = 4p + b
-//   eight bits     [step 8][output 32][input 4] bytes
+//   low four bits  [step 8][output 16][input 4] bytes; low nibble: outputs 0 … 15, high nibble: 16
+//   … 31 fifth bit      [plane 2][output 16][input 4] bytes; bit b of plane p: vector v = 8p + b
+//   bits 5 and 6   [plane 4][output 16][input 4] bytes; bits 2b and 2b + 1 of plane p: vector v =
+//   4p + b eight bits     [step 8][output 32][input 4] bytes
 //
 // where vector v = 2 · step + (output / 16) is the 64 codes of 16 outputs in one step.
 #pragma once

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/op_times.h"
 #include "cpu/vector_math.h"
 
 namespace sfumato::cpu {
@@ -32,6 +33,7 @@ void norm_row(const RmsNormArgs& a, int r, float* sum) {
 }  // namespace
 
 void rms_norm(const Context& context, const RmsNormArgs& a) {
+    const OpTimer timer("rms_norm");
     Arena::Scope scope(context.scratch);
     const View<float> sums = context.scratch.take<float>(context.threads.count(), a.x.width);
     context.threads.run_range(a.x.rows, 8, [&](int begin, int end, int worker) {

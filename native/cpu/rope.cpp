@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/op_times.h"
 #include "cpu/vector_math.h"
 
 namespace sfumato::cpu {
@@ -26,6 +27,7 @@ void one_head(const RopeArgs& a, const float* x, const float* angles, float* out
 }  // namespace
 
 void rope(const Context& context, const RopeArgs& a) {
+    const OpTimer timer("rope");
     context.threads.run_range(a.x.rows, 4, [&](int begin, int end, int) {
         for (int r = begin; r < end; ++r) {
             const float* angles = a.angles.data == nullptr ? nullptr : a.angles.row(r);

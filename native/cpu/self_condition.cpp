@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 
+#include "core/op_times.h"
 #include "cpu/vector_math.h"
 #include "ops/rms_norm.h"
 
@@ -54,6 +55,7 @@ std::span<const int32_t> tokens_of(Arena& scratch, const SoftEmbeddingArgs& a) {
 
 // Rows share many of their tokens: each is de-quantised once for all, a batch at a time.
 void soft_embedding(const Context& context, const SoftEmbeddingArgs& a) {
+    const OpTimer timer("self_condition");
     Arena::Scope scope(context.scratch);
     const int hidden = a.out.width, rows = a.out.rows;
     const std::span<const int32_t> tokens = tokens_of(context.scratch, a);

@@ -31,7 +31,8 @@ void unpack_output(const uint8_t* slab, int inputs, int o, float* out) {
                     d * static_cast<float>(g < 4 ? low & 63 : (last & 15) | ((low >> 6) << 4));
                 min = m * static_cast<float>(g < 4 ? mid & 63 : (last >> 4) | ((mid >> 6) << 4));
             } else if constexpr (f.scales == Scales::k16) {
-                const auto* s = reinterpret_cast<const int8_t*>(parts.header) + 2 * n + 2 * g * n + o;
+                const auto* s =
+                    reinterpret_cast<const int8_t*>(parts.header) + 2 * n + 2 * g * n + o;
                 scale[0] = d * static_cast<float>(s[0]);
                 scale[1] = d * static_cast<float>(s[n]);
             } else if constexpr (f.scales == Scales::xs) {

@@ -14,7 +14,8 @@ using Floats = Vec::Floats;
 
 inline Floats fill(float x) { return Vec::broadcastf(&x); }
 
-// Cephes' exp, error below 2e-7 of the result; stays at e^-87 below that, which no sum here can feel.
+// Cephes' exp, error below 2e-7 of the result; stays at e^-87 below that, which no sum here can
+// feel.
 inline Floats exp(Floats x) {
     x = Vec::min(fill(88.0f), Vec::max(fill(-87.0f), x));  // in this order a NaN stays one
     const auto n = Vec::to_int(Vec::mul(x, fill(1.44269504f)));
@@ -57,7 +58,8 @@ void geglu(const float* gate, const float* up, int count, float* out) {
 
 // out[i * out_stride + o] = x[i] · w[o] for R x O rows of n floats, n a multiple of Vec::lanes.
 template <int R, int O>
-void dot_block(const float* x, int x_stride, const float* w, int w_stride, int n, float* out, int out_stride) {
+void dot_block(
+    const float* x, int x_stride, const float* w, int w_stride, int n, float* out, int out_stride) {
     Floats sums[R][O];
     for (int i = 0; i < R; ++i)
         for (int o = 0; o < O; ++o) sums[i][o] = fill(0.0f);
@@ -74,8 +76,15 @@ void dot_block(const float* x, int x_stride, const float* w, int w_stride, int n
 }
 
 // All pairs of rows, in blocks.
-void dot_rows(const float* x, int rows, int x_stride, const float* w, int outputs, int w_stride, int n,
-              float* out, int out_stride) {
+void dot_rows(const float* x,
+              int rows,
+              int x_stride,
+              const float* w,
+              int outputs,
+              int w_stride,
+              int n,
+              float* out,
+              int out_stride) {
     constexpr int R = 4, O = Vec::dot_outputs;
     for (int i = 0; i < rows; i += R)
         for (int o = 0; o < outputs; o += O) {
@@ -88,7 +97,8 @@ void dot_rows(const float* x, int rows, int x_stride, const float* w, int output
             }
             for (int r = i; r < rows && r < i + R; ++r, a += x_stride, to += out_stride)
                 for (int p = o; p < outputs && p < o + O; ++p)
-                    dot_block<1, 1>(a, x_stride, b + (p - o) * w_stride, w_stride, n, to + (p - o), out_stride);
+                    dot_block<1, 1>(
+                        a, x_stride, b + (p - o) * w_stride, w_stride, n, to + (p - o), out_stride);
         }
 }
 
@@ -99,7 +109,8 @@ void float_product(const float* x, int rows, const float* w, int outputs, int n,
     for (int i = 0; i < rows; ++i)
         for (int o = 0; o < outputs; ++o)
             for (int k = whole; k < n; ++k)
-                out[i * outputs + o] += x[static_cast<ptrdiff_t>(i) * n + k] * w[static_cast<ptrdiff_t>(o) * n + k];
+                out[i * outputs + o] +=
+                    x[static_cast<ptrdiff_t>(i) * n + k] * w[static_cast<ptrdiff_t>(o) * n + k];
 }
 
 }  // namespace

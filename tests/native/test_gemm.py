@@ -1,11 +1,12 @@
 """The fast products of every instruction set that this machine can run.
 
-Judge: NumPy's product of the de-quantised weights with activations rounded as the engine rounds them
-(8 bits in groups of 32), which leaves nothing but the order of float sums. How good the rounding
-itself is, test_linear.py says.
+Judge: NumPy's product of the de-quantised weights with activations rounded as the engine rounds
+them (8 bits in groups of 32), which leaves nothing but the order of float sums. How good the
+rounding itself is, test_linear.py says.
 """
 
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -45,8 +46,6 @@ F64 = npt.NDArray[np.float64]
 @pytest.fixture(scope="module", params=ISAS)
 def native(request: pytest.FixtureRequest) -> Iterator[Call]:
     """Calls a function of the extension in a process that uses the given instruction set."""
-    import pickle
-
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD],
         stdin=subprocess.PIPE,

@@ -1,8 +1,8 @@
 """Model files of random weights in the published shape and type mix, for measuring speed.
 
-Quantised blocks are random bytes under sane float16 scales, so that nothing has to be quantised: six
-layers of the 26B-A4B shape (3.6 GB) are written in about 15 s. Activations stay near 1 and the router
-sends about as many tokens to each expert; what the model says is noise.
+Quantised blocks are random bytes under sane float16 scales, so that nothing has to be quantised:
+six layers of the 26B-A4B shape (4 GB) are written in about 20 s. Activations stay near 1 and the
+router sends about as many tokens to each expert; what the model says is noise.
 """
 
 from collections.abc import Iterator
@@ -101,8 +101,8 @@ def write_random_model(
 ) -> None:
     """Write a file without a vocabulary.
 
-    architecture: ours, or llama.cpp's autoregressive "gemma4", whose layers are the same; it gets no
-        self-conditioning and one scale per layer.
+    architecture: ours, or llama.cpp's autoregressive "gemma4", whose layers are the same; it gets
+        no self-conditioning and one scale per layer.
     """
     rng = np.random.Generator(np.random.SFC64(seed))
     tensors = list(_tensors(shape, layers, diffusion=architecture == ARCHITECTURE))
