@@ -69,6 +69,7 @@ NB_MODULE(_native, m) {
     m.def("cpu_features", &features);
     m.def("instruction_set", [] { return std::string(sfumato::isa_name(sfumato::isa())); });
     m.def("cuda_devices", &cuda_devices);
+    m.def("_gpu_read_speed", &sfumato::ops::gpu_read_speed, nb::arg("index"), nb::arg("bytes"));
     sfumato::bindings::bind_model(m);
     sfumato::bindings::bind_ops(m);
 }

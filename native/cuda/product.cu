@@ -45,7 +45,11 @@ __device__ __forceinline__ void quantize_group(float4 v, int8_t* q, float2* wort
     const int a = code(v.x), b = code(v.y), c = code(v.z), d = code(v.w);
     int sum = a + b + c + d;
     for (int bits = 4; bits > 0; bits /= 2) sum += __shfl_xor_sync(~0u, sum, bits);
-    const float scale = some ? largest / 127.0f : 0.0f;
+    float scale = some ? largest / 127.0f : 0.0f;
+    // What is no number must not look like one: the group's products become NaN.
+    const bool finite = fabsf(v.x) + fabsf(v.y) + fabsf(v.z) + fabsf(v.w) < INFINITY;
+    const unsigned mine = 0xffu << (threadIdx.x / 8 % 4 * 8);
+    if ((__ballot_sync(~0u, !finite) & mine) != 0) scale = NAN;
     if (!writes) return;
     const int lane = threadIdx.x % 8;
     reinterpret_cast<char4*>(q)[lane] = make_char4(static_cast<signed char>(a), static_cast<signed char>(b),

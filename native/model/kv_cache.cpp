@@ -5,7 +5,8 @@
 
 namespace sfumato {
 
-KvCache::KvCache(const ModelConfig& config, int context, int largest_pass, bool half)
+KvCache::KvCache(
+    const ModelConfig& config, int context, int largest_pass, int rewind, bool half)
     : context_(context) {
     const auto element = static_cast<size_t>(half ? 2 : 4);
     for (int i = 0; i < config.layers; ++i) {

@@ -15,10 +15,9 @@ namespace sfumato {
 // cache's end and never counted, so the next pass overwrites it.
 class KvCache {
   public:
-    static constexpr int rewind = 4096;  // positions that a ring keeps beyond its window
-
-    // Lays out memory; allocate() takes bytes() of it from the stream's device.
-    KvCache(const ModelConfig& config, int context, int largest_pass, bool half);
+    // Lays out memory; allocate() takes bytes() of it from the stream's device. `rewind`: positions
+    // that a ring keeps beyond its window.
+    KvCache(const ModelConfig& config, int context, int largest_pass, int rewind, bool half);
     void allocate(Stream& stream);
 
     KeyValues layer(int layer) const { return layers_[static_cast<size_t>(layer)]; }

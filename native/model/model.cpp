@@ -17,6 +17,10 @@ namespace {
 // Rows of one prefill pass: enough that most experts are used by many of them.
 constexpr int prefill_rows = 512;
 
+// Positions that a conversation can go back without its beginning being read again. On a GPU memory
+// is dearer, and reading is quick.
+constexpr int cpu_rewind = 4096, gpu_rewind = 512;
+
 ModelConfig checked(ModelConfig config, int context) {
     config.check_shape();
     check(context >= config.canvas && context <= config.context_length,
@@ -53,7 +57,11 @@ Model::Model(const std::string& path,
       stream_(ops::open(options.device, options.gpu)),
       scratch_(*stream_),
       weights_(path, tensors, config_, device()),
-      cache_(config_, options.context, largest_pass_, compute_ == Compute::fast),
+      cache_(config_,
+             options.context,
+             largest_pass_,
+             device_ == Device::cpu ? cpu_rewind : gpu_rewind,
+             compute_ == Compute::fast),
       ids_(*stream_, static_cast<size_t>(largest_pass_)),
       canvas_(*stream_, static_cast<size_t>(config_.canvas)),
       pinned_(*stream_, canvas_.size()),

@@ -25,8 +25,16 @@ namespace ops {
 std::vector<Gpu> gpus();
 // `index`: of the GPU. Throws Error where there is none or it cannot be used.
 std::unique_ptr<Stream> open(Device device, int index);
+// Bytes per second that GPU `index` reads from `bytes` of its memory, at best.
+double gpu_read_speed(int index, size_t bytes);
 }  // namespace ops
+namespace cpu {
+std::vector<Gpu> gpus();
+std::unique_ptr<sfumato::Stream> open(int index);
+double read_speed(int index, size_t bytes);
+}  // namespace cpu
 namespace cuda {
+double read_speed(int index, size_t bytes);
 std::vector<Gpu> gpus();
 std::unique_ptr<sfumato::Stream> open(int index);
 }  // namespace cuda

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,28 @@ if library := os.environ.get("SFUMATO_NATIVE_LIBRARY"):
     sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sys.modules[spec.name])
 
+from gpu import extension
 from sfumato.engine._native import Model
 from sfumato.engine.model_file import ModelFile
 from sfumato.engine.verify import open_model
 from tiny_model import TinyShape, write_tiny_model
 
 Open = Callable[..., Model]
+
+
+@pytest.fixture(scope="session")
+def gpu_extension() -> ModuleType:
+    return extension()
+
+
+@pytest.fixture(params=[1, 2, 3], ids="seed {}".format)
+def gpu(gpu_extension: ModuleType, request: pytest.FixtureRequest) -> ModuleType:
+    """The extension with CUDA. An emulated card runs threads in another order for each seed."""
+    if hasattr(gpu_extension, "seed"):
+        gpu_extension.seed(request.param)
+    elif request.param > 1:
+        pytest.skip("a real card has no seed")
+    return gpu_extension
 
 
 @pytest.fixture
