@@ -1,0 +1,62 @@
+"""The emulator that judges the kernels is judged: against plain loops, and by planted faults."""
+
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+NATIVE = HERE.parents[1] / "native"
+
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(
+        sys.platform != "linux" or platform.machine() != "x86_64" or not shutil.which("c++"),
+        reason="the emulator needs x86-64 Linux and a C++ compiler",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def check(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    program = tmp_path_factory.mktemp("emulator") / "check"
+    command = [
+        "c++", "-std=c++20", "-O1", "-fno-strict-aliasing", "-I", str(NATIVE / "cuda/emulator"),
+        "-I", str(NATIVE), "-o", str(program), "-x", "c++", str(HERE / "emulator_check.cu"),
+        str(NATIVE / "cuda/emulator/emulator.cpp"),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return program
+
+
+def run(program: Path, what: str, seed: int = 1) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(program), what],
+        capture_output=True,
+        text=True,
+        env={"SFUMATO_EMULATOR_SEED": str(seed)},
+    )
+
+
+@pytest.mark.parametrize("what", ["products", "copies"])
+def test_instructions_do_what_the_manual_says(what: str, check: Path) -> None:
+    done = run(check, what)
+    assert (done.returncode, done.stdout) == (0, "ok\n"), done.stdout + done.stderr
+
+
+def test_a_missing_barrier_shows(check: Path) -> None:
+    assert all(run(check, "race", seed).returncode == 0 for seed in (1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [("deadlock", "wait for each other in vain"), ("overrun", "beyond its shared memory")],
+)
+def test_a_fault_ends_the_program_with_its_name(what: str, words: str, check: Path) -> None:
+    done = run(check, what)
+    assert done.returncode < 0
+    assert words in done.stderr
