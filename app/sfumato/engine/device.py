@@ -11,10 +11,12 @@ from sfumato.engine.config import ModelConfig
 from sfumato.engine.protocol import Device
 from sfumato.errors import ModelLoadError
 
-# Beside weights and cache a GPU holds the logits of a canvas and the activations of a layer.
+# Beside weights and cache a GPU holds the activations of a pass, and CUDA itself.
 GPU_WORKSPACE_BYTES = 512 << 20
-# Positions a sliding layer keeps beyond its window, so that a conversation can be rewound.
-REWIND = 4096
+# Positions a sliding layer keeps on a GPU beyond its window (native/model/model.cpp): those of one
+# pass, and those that a conversation can go back.
+LARGEST_PASS = 512
+REWIND = 512
 
 
 # The instruction sets that _native.instruction_set() tells apart, as people write them.
@@ -74,10 +76,9 @@ def needed_bytes(weights: int, config: ModelConfig, context: int) -> int:
     for layer in range(config.layers):
         kept = context
         if config.sliding[layer]:
-            kept = min(context, config.window + config.canvas + REWIND)
+            kept = min(context, config.window - 1 + LARGEST_PASS + REWIND)
         kv += 2 * 2 * kept * config.kv_heads[layer] * config.head_dim(layer)
-    logits = 4 * config.canvas * config.vocab
-    return weights + kv + logits + GPU_WORKSPACE_BYTES
+    return weights + kv + GPU_WORKSPACE_BYTES
 
 
 def available_memory() -> int:
