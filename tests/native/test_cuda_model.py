@@ -1,19 +1,23 @@
 """Whole models on a GPU, real or emulated: against transformers, and what a conversation may do."""
 
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import gguf
 import numpy as np
 import numpy.typing as npt
 import pytest
 from gpu import DEVICE
 from matrices import error
 from reference import model as oracle
-from sfumato.engine import verify
+from sfumato.engine import random_model, verify
 from sfumato.engine._native import Model
 from sfumato.engine.model_file import ModelFile
+from sfumato.engine.random_model import SHAPES, Shape
 from tiny_model import TinyShape, write_tiny_model
 
 pytestmark = pytest.mark.timeout(1200)  # the first test builds what it needs
@@ -203,3 +207,43 @@ def test_a_device_that_is_not_there_is_refused(gpu_extension: ModuleType, open_t
         open_tiny(device="cuda:x")
     with pytest.raises(gpu_extension.NativeError, match="reference mode"):
         open_tiny(compute="reference")
+
+
+def test_the_published_shape_with_8k_of_context_is_planned_below_18_gb(
+    gpu_extension: ModuleType, open_file: Open, tmp_path: Path
+) -> None:
+    if not hasattr(gpu_extension, "seed"):
+        pytest.skip("a real card would load it")
+    file = sparse_model(tmp_path / "sparse.gguf", SHAPES["26b-a4b"], layers=30)
+    with pytest.raises(gpu_extension.OutOfMemoryError) as refused:
+        open_file(file, context=8192)
+    found = re.search(r"needs (\d+) MB .*weights (\d+).*working memory (\d+)", str(refused.value))
+    assert found is not None
+    planned, weights, working = (int(n) for n in found.groups())
+    assert weights <= file.stat().st_size / 1e6
+    assert working < 200
+    assert planned + 500 < 18_000  # CUDA's own context takes 300 to 500 MB
+
+
+def sparse_model(path: Path, shape: Shape, layers: int) -> Path:
+    """A file of the right size and shape whose weights take no room on the disk."""
+    writer = gguf.GGUFWriter(path, random_model.ARCHITECTURE)
+    for key, value in random_model._metadata(shape, layers, random_model.ARCHITECTURE).items():
+        random_model._add(writer, key, value)
+    size = 0
+    for tensor in random_model._tensors(shape, layers, diffusion=True):
+        if isinstance(tensor, random_model.Vector):
+            stored, dtype, raw = tensor.shape, np.dtype(np.float32), None
+        else:
+            stored = (*tensor.shape[:-1], random_model._row_bytes(tensor))
+            dtype, raw = np.dtype(np.uint8), tensor.type
+        count = int(np.prod(stored)) * dtype.itemsize
+        writer.add_tensor_info(tensor.name, stored, dtype, count, raw_dtype=raw)
+        size += -(-count // 32) * 32
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    writer.flush()
+    writer.close()
+    os.truncate(path, -(-path.stat().st_size // 32) * 32 + size)
+    return path
