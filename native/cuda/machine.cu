@@ -5,7 +5,7 @@
 namespace sfumato::cuda {
 namespace {
 
-__global__ void read_kernel(const uint4* data, size_t count, unsigned* sink) {
+__global__ void read_all_kernel(const uint4* data, size_t count, unsigned* sink) {
     uint4 sum = {0, 0, 0, 0};
     const size_t step = static_cast<size_t>(gridDim.x) * blockDim.x;
     for (size_t i = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) {
@@ -34,7 +34,7 @@ double read_speed(int gpu, size_t bytes) {
     float best = 0.0f;
     for (int i = 0; i < 5; ++i) {
         CUDA_CHECK(cudaEventRecord(begin, order));
-        launch(context, read_kernel, dim3(static_cast<unsigned>(16 * stream.processors())), dim3(256), 0,
+        launch(context, read_all_kernel, dim3(static_cast<unsigned>(16 * stream.processors())), dim3(256), 0,
                reinterpret_cast<const uint4*>(data.data()), bytes / 16, reinterpret_cast<unsigned*>(sink.data()));
         CUDA_CHECK(cudaEventRecord(end, order));
         stream.wait();
