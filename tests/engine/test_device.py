@@ -38,7 +38,8 @@ def test_auto_takes_the_cpu_where_the_model_does_not_fit_and_says_why():
 
 
 def test_auto_says_that_there_is_no_gpu():
-    assert "there is no NVIDIA GPU that this build can use" in device.place("auto", GIB, [CPU]).sentence
+    sentence = device.place("auto", GIB, [CPU]).sentence
+    assert "there is no NVIDIA GPU that this build can use" in sentence
 
 
 def test_auto_says_why_a_gpu_cannot_be_used():

@@ -98,15 +98,16 @@ def instruction_set() -> str: ...
 # driver, usable, reason (why it is not usable, part of a sentence, else ""). No driver: no devices.
 def cuda_devices() -> list[dict[str, Any]]: ...
 
-# Since the last call, by operation: name, seconds, calls. For models that this thread ran on the CPU.
+# Since the last call, by operation: name, seconds, calls. For models that this thread ran on the
+# CPU.
 def op_times() -> list[tuple[str, float, int]]: ...
 
 # threads (0: all physical cores), bytes_per_second (read from memory), products_per_second (8-bit
 # multiply-adds). Takes about half a second and 512 MiB.
 def machine_speed(threads: int = 0) -> dict[str, Any]: ...
 
-# Single operations on arrays, for tests and benches. A matrix is its type's number in the file format
-# and its blocks: [rows, row_bytes], or several matrices [matrices, rows, row_bytes].
+# Single operations on arrays, for tests and benches. A matrix is its type's number in the file
+# format and its blocks: [rows, row_bytes], or several matrices [matrices, rows, row_bytes].
 F32 = npt.NDArray[np.float32]
 Blocks = tuple[int, npt.NDArray[np.uint8]]
 
