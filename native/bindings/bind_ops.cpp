@@ -75,9 +75,8 @@ struct Here {
     }
     View<const float> view(const Floats& a) {
         check(a.ndim() == 2, "an array of ", a.ndim(), " dimensions, not 2");
-        return {shared(a.size(), a.data()),
-                static_cast<int>(a.shape(0)),
-                static_cast<int>(a.shape(1))};
+        return {
+            shared(a.size(), a.data()), static_cast<int>(a.shape(0)), static_cast<int>(a.shape(1))};
     }
     View<const float> view(const Maybe& a) { return a ? view(*a) : View<const float>{}; }
     const float* data(const Maybe& a) { return a ? shared(a->size(), a->data()) : nullptr; }
@@ -116,7 +115,8 @@ struct Packed {
         size_t total = 0;
         for (size_t i = 0; i < count; ++i)
             for (int first = 0; first < rows; first += piece_rows) {
-                source.push_back((i * static_cast<size_t>(rows) + static_cast<size_t>(first)) * row);
+                source.push_back((i * static_cast<size_t>(rows) + static_cast<size_t>(first)) *
+                                 row);
                 matrices.push_back(
                     {.type = type,
                      .compute = inputs % cpu::group == 0 ? here.compute : Compute::reference,
@@ -149,14 +149,15 @@ auto dequantize(const Bytes& bytes) {
     const auto type = static_cast<DType>(number);
     const Block block = block_of(type);
     const int elements = static_cast<int>(a.shape(1)) / block.bytes * block.elements;
-    return Here("reference", 1).result(static_cast<int>(a.shape(0)), elements, [&](View<float> out) {
-        for (int r = 0; r < out.rows; ++r)
-            dequantize_row(
-                type,
-                reinterpret_cast<const std::byte*>(a.data()) + static_cast<size_t>(r) * a.shape(1),
-                elements,
-                out.row(r));
-    });
+    return Here("reference", 1)
+        .result(static_cast<int>(a.shape(0)), elements, [&](View<float> out) {
+            for (int r = 0; r < out.rows; ++r)
+                dequantize_row(type,
+                               reinterpret_cast<const std::byte*>(a.data()) +
+                                   static_cast<size_t>(r) * a.shape(1),
+                               elements,
+                               out.row(r));
+        });
 }
 
 auto linear(const Bytes& w,
@@ -492,7 +493,13 @@ void bind_ops(nb::module_& m) {
     using nb::arg;
     m.def("op_dequantize", &dequantize, arg("rows"));
     m.def("op_unpack", &unpack, arg("w"), arg("compute"), arg("device") = "cpu");
-    m.def("op_linear", &linear, arg("w"), arg("x"), arg("compute"), arg("threads") = 2, arg("device") = "cpu");
+    m.def("op_linear",
+          &linear,
+          arg("w"),
+          arg("x"),
+          arg("compute"),
+          arg("threads") = 2,
+          arg("device") = "cpu");
     m.def("op_rms_norm",
           &rms_norm,
           arg("x"),
@@ -501,7 +508,8 @@ void bind_ops(nb::module_& m) {
           arg("plus") = nb::none(),
           arg("residual") = nb::none(),
           arg("scale") = 1.0f,
-          arg("eps"), arg("device") = "cpu");
+          arg("eps"),
+          arg("device") = "cpu");
     m.def("op_rope",
           &rope,
           arg("x"),
@@ -510,7 +518,8 @@ void bind_ops(nb::module_& m) {
           arg("weight") = nb::none(),
           arg("frequencies") = nb::none(),
           arg("first_position") = 0,
-          arg("eps"), arg("device") = "cpu");
+          arg("eps"),
+          arg("device") = "cpu");
     m.def("op_attention",
           &attention,
           arg("q"),
@@ -523,7 +532,8 @@ void bind_ops(nb::module_& m) {
           arg("window"),
           arg("capacity"),
           arg("half"),
-          arg("pass_rows"), arg("device") = "cpu");
+          arg("pass_rows"),
+          arg("device") = "cpu");
     m.def("op_mlp",
           &mlp,
           arg("x"),
@@ -531,7 +541,8 @@ void bind_ops(nb::module_& m) {
           arg("up"),
           arg("down"),
           nb::kw_only(),
-          arg("compute"), arg("device") = "cpu");
+          arg("compute"),
+          arg("device") = "cpu");
     m.def("op_moe",
           &moe,
           arg("a"),
@@ -546,7 +557,8 @@ void bind_ops(nb::module_& m) {
           arg("top_k"),
           arg("eps"),
           arg("compute"),
-          arg("threads") = 2, arg("device") = "cpu");
+          arg("threads") = 2,
+          arg("device") = "cpu");
     m.def("op_logits",
           &logits,
           arg("hidden"),
@@ -558,7 +570,8 @@ void bind_ops(nb::module_& m) {
           arg("pinned"),
           arg("scale"),
           arg("compute"),
-          arg("threads") = 2, arg("device") = "cpu");
+          arg("threads") = 2,
+          arg("device") = "cpu");
     m.def("op_denoise_step",
           &denoise_step,
           nb::kw_only(),
@@ -571,7 +584,8 @@ void bind_ops(nb::module_& m) {
           arg("same_steps"),
           arg("entropy_bound"),
           arg("stability_threshold"),
-          arg("confidence_threshold"), arg("device") = "cpu");
+          arg("confidence_threshold"),
+          arg("device") = "cpu");
     m.def("op_times", &op_times);
     m.def("machine_speed", &machine_speed, arg("threads") = 0);
     m.def("op_philox", &philox_words, arg("counter"), arg("seed"));

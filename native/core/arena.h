@@ -12,8 +12,8 @@
 namespace sfumato {
 
 // Grows while the first step runs; the next Scope that starts empty merges what grew into one
-// block. With a stream the memory is its device's, and blocks stay where they are, because recordings
-// know them.
+// block. With a stream the memory is its device's, and blocks stay where they are, because
+// recordings know them.
 class Arena {
   public:
     Arena() = default;
@@ -75,8 +75,7 @@ class Arena {
             ++block_;
             used_ = 0;
         }
-        if (block_ == blocks_.size())
-            blocks_.push_back(allocate(std::max(need, smallest_block)));
+        if (block_ == blocks_.size()) blocks_.push_back(allocate(std::max(need, smallest_block)));
         std::byte* at = blocks_[block_].data() + used_;
         used_ += need;
         return at;

@@ -1,4 +1,5 @@
-// A device's memory, and the order of what it does. On the CPU everything is done when a call returns.
+// A device's memory, and the order of what it does. On the CPU everything is done when a call
+// returns.
 #pragma once
 
 #include <cstring>
@@ -35,7 +36,8 @@ class Stream {
 
     // Does `work`: makes `recording` of it if there is none yet, else repeats that. `work` must ask
     // for the same operations on the same memory every time.
-    virtual void repeat(std::unique_ptr<Recording>& recording, const std::function<void()>& work) = 0;
+    virtual void repeat(std::unique_ptr<Recording>& recording,
+                        const std::function<void()>& work) = 0;
 
     // While measuring, operations take scratch memory and do nothing.
     bool measuring = false;

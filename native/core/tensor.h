@@ -14,7 +14,9 @@ struct View {
     int rows = 0;
     int width = 0;
 
-    constexpr T* row(int r) const { return data + static_cast<size_t>(r) * static_cast<size_t>(width); }
+    constexpr T* row(int r) const {
+        return data + static_cast<size_t>(r) * static_cast<size_t>(width);
+    }
     size_t size() const { return static_cast<size_t>(rows) * static_cast<size_t>(width); }
     View first(int count) const { return {data, count, width}; }
 

@@ -1,10 +1,10 @@
-// Attention on tensor cores, online softmax (Dao et al., FlashAttention-2), keys split over blocks where
-// the grid would be small.
+// Attention on tensor cores, online softmax (Dao et al., FlashAttention-2), keys split over blocks
+// where the grid would be small.
 //
-// Rows of a block are (query row, head of the key head's group) pairs, so that all heads that share keys
-// read them once. Four warps; each has 16 rows and, up to head size 256, all of their output in
-// registers. Beyond, two warps share 16 rows and each has half of the columns: of the products q · key
-// each makes the half of its columns, and adds the other's through shared memory.
+// Rows of a block are (query row, head of the key head's group) pairs, so that all heads that share
+// keys read them once. Four warps; each has 16 rows and, up to head size 256, all of their output
+// in registers. Beyond, two warps share 16 rows and each has half of the columns: of the products q
+// · key each makes the half of its columns, and adds the other's through shared memory.
 //
 //   for each tile of keys:   S = q · keysᵀ   while values come (cp.async)
 //                            O += softmax(S) · values   while the next keys come
@@ -28,9 +28,10 @@ struct Problem {
     int first_position, window;
     bool causal;
     int splits;
-    float* out;       // [rows, heads * head_dim]
-    float* part_out;  // [splits, rows * heads, head_dim], not yet divided by their sum; if splits > 1
-    float2* part;     // [splits, rows * heads]: maximum, sum
+    float* out;  // [rows, heads * head_dim]
+    float*
+        part_out;  // [splits, rows * heads, head_dim], not yet divided by their sum; if splits > 1
+    float2* part;  // [splits, rows * heads]: maximum, sum
 };
 
 struct Range {
@@ -57,15 +58,18 @@ struct Shape {
 };
 
 template <int D>
-__device__ __forceinline__ void load_tile(const Problem& p, const __half* from, int kv_head, int first, int end,
-                                          __half* to) {
+__device__ __forceinline__ void load_tile(
+    const Problem& p, const __half* from, int kv_head, int first, int end, __half* to) {
     using S = Shape<D>;
     constexpr int pieces = D / 8;
     for (int i = threadIdx.x; i < S::key_tile * pieces; i += blockDim.x) {
         const int row = i / pieces, piece = i % pieces, position = first + row;
         const bool valid = position < end && piece * 8 < p.head_dim;
-        const size_t slot = static_cast<size_t>(kv_head) * p.capacity + (valid ? position % p.capacity : 0);
-        copy_async(to + row * S::stride + piece * 8, from + slot * p.head_dim + (valid ? piece * 8 : 0), valid);
+        const size_t slot =
+            static_cast<size_t>(kv_head) * p.capacity + (valid ? position % p.capacity : 0);
+        copy_async(to + row * S::stride + piece * 8,
+                   from + slot * p.head_dim + (valid ? piece * 8 : 0),
+                   valid);
     }
 }
 
@@ -100,13 +104,16 @@ __global__ void __launch_bounds__(32 * warps) attention_kernel(Problem p) {
         if (pair < all && column < p.head_dim) {
             const int head = kv_head * heads_each + pair % heads_each;
             v = *reinterpret_cast<const float2*>(
-                p.q + (static_cast<size_t>(pair / heads_each) * p.heads + head) * p.head_dim + column);
+                p.q + (static_cast<size_t>(pair / heads_each) * p.heads + head) * p.head_dim +
+                column);
         }
-        *reinterpret_cast<__half2*>(q_tile + row * S::stride + column) = __floats2half2_rn(v.x, v.y);
+        *reinterpret_cast<__half2*>(q_tile + row * S::stride + column) =
+            __floats2half2_rn(v.x, v.y);
     }
 
     Range range[2];  // of the lane's rows g and g + 8
-    for (int i = 0; i < 2; ++i) range[i] = seen(p, min(first_row + my_row + g + 8 * i, all - 1) / heads_each);
+    for (int i = 0; i < 2; ++i)
+        range[i] = seen(p, min(first_row + my_row + g + 8 * i, all - 1) / heads_each);
     float out[out_tiles][4] = {};
     float highest[2] = {-INFINITY, -INFINITY}, total[2] = {0.0f, 0.0f};
 
@@ -124,7 +131,9 @@ __global__ void __launch_bounds__(32 * warps) attention_kernel(Problem p) {
 #pragma unroll
             for (int n = 0; n < score_tiles; n += 2) {
                 uint32_t b[4];
-                load_matrices(b, key_tile + (8 * n + lane % 8 + lane / 16 * 8) * S::stride + d + lane / 8 % 2 * 8);
+                load_matrices(b,
+                              key_tile + (8 * n + lane % 8 + lane / 16 * 8) * S::stride + d +
+                                  lane / 8 % 2 * 8);
                 const uint32_t left[2] = {b[0], b[1]}, right[2] = {b[2], b[3]};
                 mma_f16(score[n], a, left);
                 mma_f16(score[n + 1], a, right);
@@ -153,7 +162,8 @@ __global__ void __launch_bounds__(32 * warps) attention_kernel(Problem p) {
                 for (int j = 0; j < 2; ++j) {
                     const int position = tile + 8 * n + 2 * t + j;
                     float& s = score[n][2 * i + j];
-                    if (position < range[i].begin || position >= range[i].end || position >= end) s = -INFINITY;
+                    if (position < range[i].begin || position >= range[i].end || position >= end)
+                        s = -INFINITY;
                     most = fmaxf(most, s);
                 }
             most = fmaxf(most, __shfl_xor_sync(~0u, most, 1));
@@ -176,22 +186,25 @@ __global__ void __launch_bounds__(32 * warps) attention_kernel(Problem p) {
 
         copy_wait<0>();
         __syncthreads();  // values are here, and nobody reads these keys any more
-        if (tile + S::key_tile < end) load_tile<D>(p, p.keys, kv_head, tile + S::key_tile, end, key_tile);
+        if (tile + S::key_tile < end)
+            load_tile<D>(p, p.keys, kv_head, tile + S::key_tile, end, key_tile);
         copy_commit();
 #pragma unroll
         for (int k = 0; k < S::key_tile; k += 16) {
             // The sums of one product have the places that the next one's left operand wants.
             uint32_t a[4];
             for (int i = 0; i < 4; ++i) {
-                const __half2 pair = __floats2half2_rn(score[k / 8 + i / 2][i % 2 * 2], score[k / 8 + i / 2][i % 2 * 2 + 1]);
+                const __half2 pair = __floats2half2_rn(score[k / 8 + i / 2][i % 2 * 2],
+                                                       score[k / 8 + i / 2][i % 2 * 2 + 1]);
                 a[i] = static_cast<uint32_t>(__half_as_ushort(__low2half(pair))) |
                        static_cast<uint32_t>(__half_as_ushort(__high2half(pair))) << 16;
             }
 #pragma unroll
             for (int n = 0; n < out_tiles; n += 2) {
                 uint32_t b[4];
-                load_transposed(b, value_tile + (k + lane % 8 + lane / 8 % 2 * 8) * S::stride + my_column + 8 * n +
-                                       lane / 16 * 8);
+                load_transposed(b,
+                                value_tile + (k + lane % 8 + lane / 8 % 2 * 8) * S::stride +
+                                    my_column + 8 * n + lane / 16 * 8);
                 const uint32_t left[2] = {b[0], b[1]}, right[2] = {b[2], b[3]};
                 mma_f16(out[n], a, left);
                 mma_f16(out[n + 1], a, right);
@@ -206,7 +219,8 @@ __global__ void __launch_bounds__(32 * warps) attention_kernel(Problem p) {
         sum += __shfl_xor_sync(~0u, sum, 2);
         const int pair = first_row + my_row + g + 8 * i;
         if (pair >= all) continue;
-        const size_t index = static_cast<size_t>(pair / heads_each) * p.heads + kv_head * heads_each + pair % heads_each;
+        const size_t index = static_cast<size_t>(pair / heads_each) * p.heads +
+                             kv_head * heads_each + pair % heads_each;
         float* to = p.out + index * p.head_dim;
         float factor = 1.0f / sum;
         if (p.splits > 1) {
@@ -218,7 +232,8 @@ __global__ void __launch_bounds__(32 * warps) attention_kernel(Problem p) {
         for (int n = 0; n < out_tiles; ++n) {
             const int column = my_column + 8 * n + 2 * t;
             if (column < p.head_dim)
-                *reinterpret_cast<float2*>(to + column) = make_float2(out[n][2 * i] * factor, out[n][2 * i + 1] * factor);
+                *reinterpret_cast<float2*>(to + column) =
+                    make_float2(out[n][2 * i] * factor, out[n][2 * i + 1] * factor);
         }
     }
 }
@@ -229,7 +244,8 @@ __global__ void merge_kernel(Problem p) {
     const int all = p.rows * p.heads;
     if (index >= all) return;
     float highest = -INFINITY, total = 0.0f;
-    for (int s = 0; s < p.splits; ++s) highest = fmaxf(highest, p.part[static_cast<size_t>(s) * all + index].x);
+    for (int s = 0; s < p.splits; ++s)
+        highest = fmaxf(highest, p.part[static_cast<size_t>(s) * all + index].x);
     for (int s = 0; s < p.splits; ++s) {
         const float2 part = p.part[static_cast<size_t>(s) * all + index];
         total += __expf(part.x - highest) * part.y;
@@ -248,27 +264,44 @@ template <int D>
 void run(const Context& context, const AttentionArgs& a, Problem p) {
     using S = Shape<D>;
     static_assert(S::bytes <= 99 * 1024);
-    const unsigned row_blocks = blocks(static_cast<size_t>(p.rows) * static_cast<size_t>(p.heads / p.kv_heads), S::rows);
+    const unsigned row_blocks =
+        blocks(static_cast<size_t>(p.rows) * static_cast<size_t>(p.heads / p.kv_heads), S::rows);
     const int grid = static_cast<int>(row_blocks) * p.kv_heads;
     // Two blocks a processor, but four tiles of keys a block.
-    const int keys = a.window == 0 ? p.first_position + p.rows : std::min(p.first_position, a.window - 1) + p.rows;
+    const int keys = a.window == 0 ? p.first_position + p.rows
+                                   : std::min(p.first_position, a.window - 1) + p.rows;
     const int wanted = (2 * stream_of(context).processors() + grid - 1) / grid;
     p.splits = std::max(1, std::min({wanted, keys / (4 * S::key_tile), 16}));
     if (p.splits > 1) {
-        const size_t parts = static_cast<size_t>(p.splits) * static_cast<size_t>(p.rows) * static_cast<size_t>(p.heads);
+        const size_t parts = static_cast<size_t>(p.splits) * static_cast<size_t>(p.rows) *
+                             static_cast<size_t>(p.heads);
         p.part_out = context.scratch.take<float>(parts * static_cast<size_t>(p.head_dim));
         p.part = context.scratch.take<float2>(parts);
     }
-    launch(context, attention_kernel<D>,
-           dim3(row_blocks, static_cast<unsigned>(p.kv_heads), static_cast<unsigned>(p.splits)), dim3(32 * warps),
-           static_cast<size_t>(S::bytes), p);
+    launch(context,
+           attention_kernel<D>,
+           dim3(row_blocks, static_cast<unsigned>(p.kv_heads), static_cast<unsigned>(p.splits)),
+           dim3(32 * warps),
+           static_cast<size_t>(S::bytes),
+           p);
     if (p.splits > 1)
-        launch(context, merge_kernel, dim3(blocks(static_cast<size_t>(p.rows) * static_cast<size_t>(p.heads), 4)), dim3(128),
-               0, p);
+        launch(context,
+               merge_kernel,
+               dim3(blocks(static_cast<size_t>(p.rows) * static_cast<size_t>(p.heads), 4)),
+               dim3(128),
+               0,
+               p);
 }
 
-__global__ void store_kernel(const float* keys, const float* values, __half* to_keys, __half* to_values, int rows,
-                             int kv_heads, int head_dim, int capacity, int first_position) {
+__global__ void store_kernel(const float* keys,
+                             const float* values,
+                             __half* to_keys,
+                             __half* to_values,
+                             int rows,
+                             int kv_heads,
+                             int head_dim,
+                             int capacity,
+                             int first_position) {
     const int width = kv_heads * head_dim;
     const size_t i = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
     if (i >= static_cast<size_t>(rows) * width) return;
@@ -284,7 +317,9 @@ __global__ void store_kernel(const float* keys, const float* values, __half* to_
 void attention(const Context& context, const AttentionArgs& a) {
     Arena::Scope scope(context.scratch);
     const int d = a.kv.head_dim;
-    check(a.kv.half && d % 8 == 0 && d <= 512, "attention: on a GPU keys are halves, and heads 8, 16, … 512 wide, not ", d);
+    check(a.kv.half && d % 8 == 0 && d <= 512,
+          "attention: on a GPU keys are halves, and heads 8, 16, … 512 wide, not ",
+          d);
     const Problem p{.q = a.q.data,
                     .keys = reinterpret_cast<const __half*>(a.kv.keys),
                     .values = reinterpret_cast<const __half*>(a.kv.values),
@@ -300,16 +335,31 @@ void attention(const Context& context, const AttentionArgs& a) {
                     .out = a.out.data,
                     .part_out = nullptr,
                     .part = nullptr};
-    if (d <= 64) run<64>(context, a, p);
-    else if (d <= 128) run<128>(context, a, p);
-    else if (d <= 256) run<256>(context, a, p);
-    else run<512>(context, a, p);
+    if (d <= 64)
+        run<64>(context, a, p);
+    else if (d <= 128)
+        run<128>(context, a, p);
+    else if (d <= 256)
+        run<256>(context, a, p);
+    else
+        run<512>(context, a, p);
 }
 
 void store(const Context& context, const StoreArgs& a) {
-    launch(context, store_kernel, dim3(blocks(a.keys.size(), 256)), dim3(256), 0, a.keys.data, a.values.data,
-           reinterpret_cast<__half*>(a.kv.keys), reinterpret_cast<__half*>(a.kv.values), a.keys.rows, a.kv.kv_heads,
-           a.kv.head_dim, a.kv.capacity, a.first_position);
+    launch(context,
+           store_kernel,
+           dim3(blocks(a.keys.size(), 256)),
+           dim3(256),
+           0,
+           a.keys.data,
+           a.values.data,
+           reinterpret_cast<__half*>(a.kv.keys),
+           reinterpret_cast<__half*>(a.kv.values),
+           a.keys.rows,
+           a.kv.kv_heads,
+           a.kv.head_dim,
+           a.kv.capacity,
+           a.first_position);
 }
 
 }  // namespace sfumato::cuda

@@ -1,5 +1,5 @@
-// What becomes of a canvas: one block, a thread a position. The two sums over positions are taken by one
-// thread in the order of the CPU, so that both accept the same.
+// What becomes of a canvas: one block, a thread a position. The two sums over positions are taken
+// by one thread in the order of the CPU, so that both accept the same.
 #include "ops/denoise_step.h"
 
 #include <bit>

@@ -22,7 +22,14 @@ __global__ void embed_kernel(Weights e, const int32_t* ids, float scale, float* 
 void embed(const Context& context, const EmbedArgs& a) {
     const Weights e = weights_of(a.embedding);
     with_rows(a.embedding.slabs[0].type, [&]<class Rows>() {
-        launch(context, embed_kernel<Rows>, dim3(static_cast<unsigned>(a.out.rows)), dim3(128), 0, e, a.ids.data(), a.scale,
+        launch(context,
+               embed_kernel<Rows>,
+               dim3(static_cast<unsigned>(a.out.rows)),
+               dim3(128),
+               0,
+               e,
+               a.ids.data(),
+               a.scale,
                a.out.data);
     });
 }

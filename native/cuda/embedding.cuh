@@ -11,7 +11,8 @@ inline Weights weights_of(const Embedding& e) {
     const Matrix& first = e.slabs[0];
     const size_t bytes = packed_bytes(first.type, Embedding::slab_rows, first.inputs);
     for (size_t i = 0; i < e.slabs.size(); ++i)
-        check(e.slabs[i].data == first.data + i * bytes, "the embedding's slabs do not follow each other");
+        check(e.slabs[i].data == first.data + i * bytes,
+              "the embedding's slabs do not follow each other");
     return {reinterpret_cast<const unsigned char*>(first.data), 0, e.vocab, e.hidden};
 }
 

@@ -13,9 +13,11 @@ namespace sfumato::cuda {
 #define CUDA_CHECK(call) ::sfumato::cuda::check_cuda((call), #call)
 
 inline void check_cuda(cudaError_t status, const char* what) {
-    if (status == cudaErrorMemoryAllocation) throw OutOfMemory(std::string("GPU memory ran out: ") + what);
+    if (status == cudaErrorMemoryAllocation)
+        throw OutOfMemory(std::string("GPU memory ran out: ") + what);
     if (status != cudaSuccess)
-        throw Error(std::string(what) + ": " + cudaGetErrorName(status) + ", " + cudaGetErrorString(status));
+        throw Error(std::string(what) + ": " + cudaGetErrorName(status) + ", " +
+                    cudaGetErrorString(status));
 }
 
 // One device, one order.
@@ -67,20 +69,26 @@ void launch(const Context& context,
     const cudaStream_t order = stream.enter();
     // Shared memory beyond 48 KiB has to be asked for.
     if (shared_bytes > 48 * 1024)
-        CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                        static_cast<int>(shared_bytes)));
+        CUDA_CHECK(cudaFuncSetAttribute(
+            kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)));
 #ifdef SFUMATO_CUDA_EMULATED
     (void)order;
     emulator::queue([=] {
-        emulator::run(__PRETTY_FUNCTION__, grid, block, shared_bytes, [=] { kernel(Parameters(arguments)...); });
+        emulator::run(__PRETTY_FUNCTION__, grid, block, shared_bytes, [=] {
+            kernel(Parameters(arguments)...);
+        });
     });
 #else
+    // clang-format off
     kernel<<<grid, block, shared_bytes, order>>>(Parameters(arguments)...);
+    // clang-format on
     CUDA_CHECK(cudaGetLastError());
 #endif
 }
 
-inline unsigned blocks(size_t items, size_t each) { return static_cast<unsigned>((items + each - 1) / each); }
+inline unsigned blocks(size_t items, size_t each) {
+    return static_cast<unsigned>((items + each - 1) / each);
+}
 
 // Sum or maximum over a warp, in every lane.
 __device__ __forceinline__ float warp_sum(float v) {

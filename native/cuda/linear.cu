@@ -9,7 +9,8 @@ namespace sfumato::cuda {
 
 void linear(const Context& context, const LinearArgs& a) {
     Arena::Scope scope(context.scratch);
-    const bool codes = std::any_of(a.projections.begin(), a.projections.end(),
+    const bool codes = std::any_of(a.projections.begin(),
+                                   a.projections.end(),
                                    [](const Projection& p) { return has_codes(p.w->type); });
     const Activations x = activations(context, a.x, codes);
     for (const Projection& p : a.projections)

@@ -1,14 +1,15 @@
-// The head and what a step needs from its logits, one piece of the vocabulary after another, so that the
-// logits of a piece stay in the cache and never go to memory whole.
+// The head and what a step needs from its logits, one piece of the vocabulary after another, so
+// that the logits of a piece stay in the cache and never go to memory whole.
 //
 //   for each piece of 8192 tokens:  product  → raw [rows, piece]
 //                                   read     → of each row: maximum, Σ e^z, Σ e^z z, argmax so far,
 //                                              Σ e^z of every 32 tokens, the likeliest 256 so far
-//   finish: entropy, the sampled token (the 32 tokens where the distribution function crosses the draw
+//   finish: entropy, the sampled token (the 32 tokens where the distribution function crosses the
+//   draw
 //           are computed once more), kept tokens in the order of their ids
 //
-// A token whose probability among the tokens read so far is below Kept::smallest_p can be dropped: more
-// tokens only make it smaller.
+// A token whose probability among the tokens read so far is below Kept::smallest_p can be dropped:
+// more tokens only make it smaller.
 #include "ops/logits.h"
 
 #include <algorithm>
@@ -19,10 +20,10 @@
 namespace sfumato::cuda {
 namespace {
 
-constexpr int piece = 8192;              // tokens
-constexpr int threads = 256;             // of the block that reads a row
-constexpr int each = piece / threads;    // logits of a thread
-constexpr int slab = 32;                 // tokens whose sum is kept
+constexpr int piece = 8192;            // tokens
+constexpr int threads = 256;           // of the block that reads a row
+constexpr int each = piece / threads;  // logits of a thread
+constexpr int slab = 32;               // tokens whose sum is kept
 constexpr int most = Kept::most;
 static_assert(most == threads);
 
@@ -35,12 +36,12 @@ struct Head {
     const float* temperature;
     float softcap;
     int rows, vocab, slabs, pieces;
-    float* raw;           // [rows, piece]
-    RowState* state;      // [rows]
-    float* slab_total;    // [rows, slabs], relative to e^(maximum of its piece)
-    float* piece_max;     // [rows, pieces]
-    float* candidate_z;   // [rows, most]
-    int32_t* candidate;   // [rows, most]
+    float* raw;          // [rows, piece]
+    RowState* state;     // [rows]
+    float* slab_total;   // [rows, slabs], relative to e^(maximum of its piece)
+    float* piece_max;    // [rows, pieces]
+    float* candidate_z;  // [rows, most]
+    int32_t* candidate;  // [rows, most]
     Weights e;
     Activations x;
     const float* uniform;
@@ -62,7 +63,10 @@ __device__ __forceinline__ uint64_t key_of(float z, int token) {
 }
 
 // Maximum, and the lowest token that has it, over the block; in every thread.
-__device__ __forceinline__ void block_argmax(float& z, int& token, float* shared_z, int* shared_token) {
+__device__ __forceinline__ void block_argmax(float& z,
+                                             int& token,
+                                             float* shared_z,
+                                             int* shared_token) {
     const auto take = [&](float other, int other_token) {
         if (other > z || (other == z && other_token < token)) {
             z = other;
@@ -93,8 +97,8 @@ __device__ __forceinline__ int block_count(int mine, int* shared) {
     return total;
 }
 
-// One block a row. The thread's values are tokens threadIdx.x, threadIdx.x + threads, … of the piece, so
-// that a warp holds a slab at a time.
+// One block a row. The thread's values are tokens threadIdx.x, threadIdx.x + threads, … of the
+// piece, so that a warp holds a slab at a time.
 __global__ void __launch_bounds__(threads) read_kernel(Head h, int index, int width) {
     __shared__ float shared[33];
     __shared__ int shared_token[threads / 32];
@@ -120,12 +124,14 @@ __global__ void __launch_bounds__(threads) read_kernel(Head h, int index, int wi
     float total = 0.0f, weighted = 0.0f;
 #pragma unroll
     for (int j = 0; j < each; ++j) {
-        const float gap = z[j] - max, e = j * threads + threadIdx.x < static_cast<unsigned>(width) ? expf(gap) : 0.0f;
+        const float gap = z[j] - max,
+                    e = j * threads + threadIdx.x < static_cast<unsigned>(width) ? expf(gap) : 0.0f;
         total += e;
         weighted += e > 0.0f ? e * gap : e;  // keeps a NaN
         const float of_slab = warp_sum(e);
         const int at = first / slab + j * (threads / slab) + threadIdx.x / 32;
-        if (threadIdx.x % 32 == 0 && at < h.slabs) h.slab_total[static_cast<size_t>(row) * h.slabs + at] = of_slab;
+        if (threadIdx.x % 32 == 0 && at < h.slabs)
+            h.slab_total[static_cast<size_t>(row) * h.slabs + at] = of_slab;
     }
     total = block_sum(total, shared);
     __syncthreads();
@@ -147,7 +153,9 @@ __global__ void __launch_bounds__(threads) read_kernel(Head h, int index, int wi
         s.total += shrink * total;
         state = s;
         // A little lower, so that rounding here drops nothing that the end would keep.
-        threshold = static_cast<float>(s.max + log(s.total) + log(static_cast<double>(Kept::smallest_p))) - 1e-3f;
+        threshold =
+            static_cast<float>(s.max + log(s.total) + log(static_cast<double>(Kept::smallest_p))) -
+            1e-3f;
         kept_count = 0;
     }
     __syncthreads();
@@ -171,7 +179,10 @@ __global__ void __launch_bounds__(threads) read_kernel(Head h, int index, int wi
             int above = old_z >= threshold && key_of(old_z, old_token) >= trial ? 1 : 0;
 #pragma unroll
             for (int j = 0; j < each; ++j)
-                above += z[j] >= threshold && key_of(z[j], first + j * threads + threadIdx.x) >= trial ? 1 : 0;
+                above +=
+                    z[j] >= threshold && key_of(z[j], first + j * threads + threadIdx.x) >= trial
+                        ? 1
+                        : 0;
             if (block_count(above, shared_token) >= most) lowest = trial;
         }
     }
@@ -218,14 +229,17 @@ __global__ void __launch_bounds__(threads) finish_kernel(Head h) {
     const RowState state = h.state[row];
     const double log_total = state.max + log(state.total);
 
-    // Where the distribution function crosses the draw: first each thread's run of slabs, then its slabs.
+    // Where the distribution function crosses the draw: first each thread's run of slabs, then its
+    // slabs.
     const int run = (h.slabs + threads - 1) / threads;
     const auto share = [&](int s) {
-        const float piece_max = h.piece_max[static_cast<size_t>(row) * h.pieces + s / (piece / slab)];
+        const float piece_max =
+            h.piece_max[static_cast<size_t>(row) * h.pieces + s / (piece / slab)];
         return exp(static_cast<double>(piece_max) - state.max) *
                static_cast<double>(h.slab_total[static_cast<size_t>(row) * h.slabs + s]);
     };
-    const int begin = min(h.slabs, static_cast<int>(threadIdx.x) * run), end = min(h.slabs, begin + run);
+    const int begin = min(h.slabs, static_cast<int>(threadIdx.x) * run),
+              end = min(h.slabs, begin + run);
     double sum = 0.0;
     for (int s = begin; s < end; ++s) sum += share(s);
     segment[threadIdx.x] = sum;
@@ -268,7 +282,8 @@ __global__ void __launch_bounds__(threads) finish_kernel(Head h) {
 
     const size_t own = static_cast<size_t>(row) * most + threadIdx.x;
     const bool has = static_cast<int>(threadIdx.x) < state.count;
-    const float p = has ? static_cast<float>(exp(static_cast<double>(h.candidate_z[own]) - log_total)) : 0.0f;
+    const float p =
+        has ? static_cast<float>(exp(static_cast<double>(h.candidate_z[own]) - log_total)) : 0.0f;
     const bool stays = has && p >= Kept::smallest_p;
     const int token = stays ? h.candidate[own] : 0x7fffffff;
     valid_tokens[threadIdx.x] = token;
@@ -321,14 +336,27 @@ void logits(const Context& context, const LogitsArgs& a) {
                     .kept = a.kept != nullptr ? *a.kept : Kept{}};
     for (int i = 0; i < pieces; ++i) {
         const int width = std::min(piece, vocab - i * piece);
-        product(context, {.type = type,
-                          .w = rows_of(head.e, type, i * piece, width),
-                          .x = head.x,
-                          .out = {head.raw, rows, width}});
-        launch(context, read_kernel, dim3(static_cast<unsigned>(rows)), dim3(threads), 0, head, i, width);
+        product(context,
+                {.type = type,
+                 .w = rows_of(head.e, type, i * piece, width),
+                 .x = head.x,
+                 .out = {head.raw, rows, width}});
+        launch(context,
+               read_kernel,
+               dim3(static_cast<unsigned>(rows)),
+               dim3(threads),
+               0,
+               head,
+               i,
+               width);
     }
     with_rows(type, [&]<class Rows>() {
-        launch(context, finish_kernel<Rows>, dim3(static_cast<unsigned>(rows)), dim3(threads), 0, head);
+        launch(context,
+               finish_kernel<Rows>,
+               dim3(static_cast<unsigned>(rows)),
+               dim3(threads),
+               0,
+               head);
     });
 }
 
@@ -337,7 +365,14 @@ void full_logits(const Context& context, const FullLogitsArgs& a) {
     const DType type = a.embedding.slabs[0].type;
     const Activations x = activations(context, a.hidden, has_codes(type));
     product(context, {.type = type, .w = weights_of(a.embedding), .x = x, .out = a.out});
-    launch(context, softcap_kernel, dim3(blocks(a.out.size(), 256)), dim3(256), 0, a.out.data, a.out.size(), a.softcap);
+    launch(context,
+           softcap_kernel,
+           dim3(blocks(a.out.size(), 256)),
+           dim3(256),
+           0,
+           a.out.data,
+           a.out.size(),
+           a.softcap);
 }
 
 }  // namespace sfumato::cuda

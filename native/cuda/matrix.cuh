@@ -51,7 +51,8 @@ void with_codes(DType type, Body&& body) {
 // Byte `index` of a word as a float: 2^23 + byte has the byte in its lowest bits, and both
 // instructions run at full rate, which int-to-float conversion does not.
 __device__ __forceinline__ float byte_float(uint32_t word, int index) {
-    return __uint_as_float(__byte_perm(word, 0x4b000000u, 0x7440u | static_cast<unsigned>(index))) - 8388608.0f;
+    return __uint_as_float(__byte_perm(word, 0x4b000000u, 0x7440u | static_cast<unsigned>(index))) -
+           8388608.0f;
 }
 
 // Scale and minimum of y = d · (unpacked code) + m, per 32 or, where Scales::k16, 16 inputs.
@@ -78,7 +79,8 @@ class RowScales {
             scale_[1] = (header.w & 0x0f0f0f0fu) | ((header.y >> 2) & 0x30303030u);
             min_[1] = ((header.w >> 4) & 0x0f0f0f0fu) | ((header.z >> 2) & 0x30303030u);
         } else if constexpr (layout.scales == Scales::k16) {
-            d_ = __half2float(*reinterpret_cast<const __half*>(scales + 256 + 2 * pair_)) * layout.unit();
+            d_ = __half2float(*reinterpret_cast<const __half*>(scales + 256 + 2 * pair_)) *
+                 layout.unit();
         }
     }
 
@@ -88,7 +90,8 @@ class RowScales {
         constexpr float unit = layout.unit(), centre = layout.centre();
         const int pair = index * 16 + pair_;
         if constexpr (layout.scales == Scales::half) {
-            return {{__half2float(*reinterpret_cast<const __half*>(at_ + 2 * pair)) * unit, 0.0f}, 0.0f};
+            return {{__half2float(*reinterpret_cast<const __half*>(at_ + 2 * pair)) * unit, 0.0f},
+                    0.0f};
         } else if constexpr (layout.scales == Scales::half_min) {
             const float2 dm = __half22float2(*reinterpret_cast<const __half2*>(at_ + 4 * pair));
             return {{dm.x * unit, 0.0f}, dm.y + centre * dm.x};
@@ -188,33 +191,46 @@ class LaneCodes {
 
 // Inputs 8 · eighth … 8 · eighth + 7 of one row, as floats; 0 beyond the last.
 template <DType type>
-__device__ __forceinline__ void eight_codes(const Weights& w, int row, int eighth, float (&out)[8]) {
+__device__ __forceinline__ void eight_codes(const Weights& w,
+                                            int row,
+                                            int eighth,
+                                            float (&out)[8]) {
     constexpr Layout layout = layout_of(type);
     const int k = eighth * 8, slab = k / slab_inputs, chunk = k % slab_inputs / chunk_inputs;
     const int index = k % slab_inputs / group, t = eighth % 4, in_tile = row % tile_rows;
     const int all_chunks = (w.inputs + chunk_inputs - 1) / chunk_inputs;
-    const int chunks = all_chunks - slab * slab_chunks < slab_chunks ? all_chunks - slab * slab_chunks : slab_chunks;
-    const unsigned char* at = w.data + static_cast<size_t>(row / tile_rows) * layout.tile_bytes(w.inputs) +
+    const int chunks = all_chunks - slab * slab_chunks < slab_chunks
+                           ? all_chunks - slab * slab_chunks
+                           : slab_chunks;
+    const unsigned char* at = w.data +
+                              static_cast<size_t>(row / tile_rows) * layout.tile_bytes(w.inputs) +
                               static_cast<size_t>(slab) * layout.slab_bytes(slab_chunks);
     const Slab<type> parts(at, chunks);
     const Worth worth = RowScales<type>(parts.scales, in_tile).of(index);
     const LaneCodes<type> codes(parts, chunk, 4 * (in_tile % 8) + t);
     uint32_t a[4];
-    if (index % 2 == 0) codes.template group_of<0>(a);
-    else codes.template group_of<1>(a);
+    if (index % 2 == 0)
+        codes.template group_of<0>(a);
+    else
+        codes.template group_of<1>(a);
     const bool upper = in_tile >= 8;
     const uint32_t words[2] = {upper ? a[1] : a[0], upper ? a[3] : a[2]};
     const float d = layout.scales == Scales::k16 && t >= 2 ? worth.d[1] : worth.d[0];
     for (int i = 0; i < 8; ++i)
-        out[i] = d * static_cast<float>(static_cast<int8_t>(words[i / 4] >> (8 * (i % 4)))) + worth.m;
+        out[i] =
+            d * static_cast<float>(static_cast<int8_t>(words[i / 4] >> (8 * (i % 4)))) + worth.m;
 }
 
 // One element of a matrix of floats.
 template <DType type>
 __device__ __forceinline__ float float_at(const unsigned char* data, size_t index) {
-    if constexpr (type == DType::f32) return reinterpret_cast<const float*>(data)[index];
-    else if constexpr (type == DType::f16) return __half2float(reinterpret_cast<const __half*>(data)[index]);
-    else return __uint_as_float(static_cast<uint32_t>(reinterpret_cast<const uint16_t*>(data)[index]) << 16);
+    if constexpr (type == DType::f32)
+        return reinterpret_cast<const float*>(data)[index];
+    else if constexpr (type == DType::f16)
+        return __half2float(reinterpret_cast<const __half*>(data)[index]);
+    else
+        return __uint_as_float(static_cast<uint32_t>(reinterpret_cast<const uint16_t*>(data)[index])
+                               << 16);
 }
 
 // Calls body.operator()<type>() for a type without codes.
@@ -228,16 +244,23 @@ void with_float_type(DType type, Body&& body) {
 // Single rows of a matrix, eight inputs at a time, of either kind.
 template <DType type>
 struct CodeRows {
-    static __device__ __forceinline__ void eight(const Weights& w, int row, int eighth, float (&out)[8]) {
+    static __device__ __forceinline__ void eight(const Weights& w,
+                                                 int row,
+                                                 int eighth,
+                                                 float (&out)[8]) {
         eight_codes<type>(w, row, eighth, out);
     }
 };
 template <DType type>
 struct FloatRows {
-    static __device__ __forceinline__ void eight(const Weights& w, int row, int eighth, float (&out)[8]) {
+    static __device__ __forceinline__ void eight(const Weights& w,
+                                                 int row,
+                                                 int eighth,
+                                                 float (&out)[8]) {
         for (int i = 0; i < 8; ++i) {
             const int k = eighth * 8 + i;
-            out[i] = k < w.inputs ? float_at<type>(w.data, static_cast<size_t>(row) * w.inputs + k) : 0.0f;
+            out[i] = k < w.inputs ? float_at<type>(w.data, static_cast<size_t>(row) * w.inputs + k)
+                                  : 0.0f;
         }
     }
 };
@@ -245,8 +268,10 @@ struct FloatRows {
 // Calls body.operator()<Rows>() with what reads rows of a matrix of `type`.
 template <class Body>
 void with_rows(DType type, Body&& body) {
-    if (has_codes(type)) with_codes(type, [&]<DType t>() { body.template operator()<CodeRows<t>>(); });
-    else with_float_type(type, [&]<DType t>() { body.template operator()<FloatRows<t>>(); });
+    if (has_codes(type))
+        with_codes(type, [&]<DType t>() { body.template operator()<CodeRows<t>>(); });
+    else
+        with_float_type(type, [&]<DType t>() { body.template operator()<FloatRows<t>>(); });
 }
 
 }  // namespace sfumato::cuda

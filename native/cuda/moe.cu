@@ -5,8 +5,9 @@
 //   down:    one block (item, 128 outputs)  → f32 rows, one a pair
 //   combine: each token adds its pairs, always in the same order
 //
-// The grid has a column for each item that there could be; those beyond the real number return at once.
-// Items of one expert follow each other, so that a second one finds the expert's weights in the cache.
+// The grid has a column for each item that there could be; those beyond the real number return at
+// once. Items of one expert follow each other, so that a second one finds the expert's weights in
+// the cache.
 #include "ops/moe.h"
 
 #include <algorithm>
@@ -20,8 +21,13 @@ namespace {
 constexpr int most_top_k = 32;
 
 // One warp a token: softmax over the top_k largest logits, the lower index where two are equal.
-__global__ void pick_kernel(const float* logits, const float* expert_scale, int tokens, int experts, int top_k,
-                            int32_t* expert, float* weight) {
+__global__ void pick_kernel(const float* logits,
+                            const float* expert_scale,
+                            int tokens,
+                            int experts,
+                            int top_k,
+                            int32_t* expert,
+                            float* weight) {
     const int token = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32, lane = threadIdx.x % 32;
     if (token >= tokens) return;
     const float* row = logits + static_cast<size_t>(token) * experts;
@@ -66,10 +72,17 @@ __global__ void pick_kernel(const float* logits, const float* expert_scale, int 
 
 constexpr int sort_warps = 32, most_experts = 1024;
 
-// One block: pairs (token, k) in the order of their experts, tokens of an expert in their own order.
+// One block: pairs (token, k) in the order of their experts, tokens of an expert in their own
+// order.
 //   token [pairs]: of each sorted pair     place [pairs]: where a pair went
-__global__ void sort_kernel(const int32_t* expert, int pairs, int top_k, int experts, int32_t* token, int32_t* place,
-                            Item* items, int* item_count) {
+__global__ void sort_kernel(const int32_t* expert,
+                            int pairs,
+                            int top_k,
+                            int experts,
+                            int32_t* token,
+                            int32_t* place,
+                            Item* items,
+                            int* item_count) {
     __shared__ int count[most_experts], first[most_experts], first_item[most_experts];
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     for (int e = warp; e < experts; e += sort_warps) {
@@ -103,17 +116,23 @@ __global__ void sort_kernel(const int32_t* expert, int pairs, int top_k, int exp
             next += __popc(hits);
         }
         for (int i = lane; i * item_rows < count[e]; i += 32)
-            items[first_item[e] + i] = {e, first[e] + i * item_rows, min(item_rows, count[e] - i * item_rows)};
+            items[first_item[e] + i] = {
+                e, first[e] + i * item_rows, min(item_rows, count[e] - i * item_rows)};
     }
 }
 
-__global__ void combine_kernel(const float* each, const int32_t* place, const float* weight, int top_k, int width,
+__global__ void combine_kernel(const float* each,
+                               const int32_t* place,
+                               const float* weight,
+                               int top_k,
+                               int width,
                                float* out) {
     const size_t token = blockIdx.x;
     for (int i = threadIdx.x; i < width; i += blockDim.x) {
         float sum = 0.0f;
         for (int k = 0; k < top_k; ++k)
-            sum += weight[token * top_k + k] * each[static_cast<size_t>(place[token * top_k + k]) * width + i];
+            sum += weight[token * top_k + k] *
+                   each[static_cast<size_t>(place[token * top_k + k]) * width + i];
         out[token * width + i] = sum;
     }
 }
@@ -125,10 +144,11 @@ View<float> router_logits(const Context& context, const MoeArgs& a, int experts)
     const View<float> scaled = context.scratch.take<float>(a.a.rows, a.a.width);
     rms_norm(context, {.x = a.a, .weight = a.router_scale, .eps = a.eps, .out = scaled});
     const Activations x{.x = scaled};
-    product(context, {.type = DType::f32,
-                      .w = {reinterpret_cast<const unsigned char*>(a.router), 0, experts, a.a.width},
-                      .x = x,
-                      .out = logits});
+    product(context,
+            {.type = DType::f32,
+             .w = {reinterpret_cast<const unsigned char*>(a.router), 0, experts, a.a.width},
+             .x = x,
+             .out = logits});
     return logits;
 }
 
@@ -137,9 +157,18 @@ View<float> router_logits(const Context& context, const MoeArgs& a, int experts)
 void moe(const Context& context, const MoeArgs& a) {
     Arena::Scope scope(context.scratch);
     Arena& scratch = context.scratch;
-    const int experts = static_cast<int>(a.gate.size()), tokens = a.x.rows, pairs = tokens * a.top_k;
-    check(a.top_k <= most_top_k && experts <= most_experts, "moe: ", a.top_k, " of ", experts,
-          " experts, but at most ", most_top_k, " of ", most_experts, " on a GPU");
+    const int experts = static_cast<int>(a.gate.size()), tokens = a.x.rows,
+              pairs = tokens * a.top_k;
+    check(a.top_k <= most_top_k && experts <= most_experts,
+          "moe: ",
+          a.top_k,
+          " of ",
+          experts,
+          " experts, but at most ",
+          most_top_k,
+          " of ",
+          most_experts,
+          " on a GPU");
     const auto all = static_cast<size_t>(pairs);
     auto* expert = scratch.take<int32_t>(all);
     auto* weight = scratch.take<float>(all);
@@ -150,27 +179,60 @@ void moe(const Context& context, const MoeArgs& a) {
     auto* item_count = scratch.take<int>(1);
 
     const View<float> logits = router_logits(context, a, experts);
-    launch(context, pick_kernel, dim3(blocks(static_cast<size_t>(tokens), 4)), dim3(128), 0,
-           static_cast<const float*>(logits.data), a.expert_scale, tokens, experts, a.top_k, expert, weight);
-    launch(context, sort_kernel, dim3(1), dim3(32 * sort_warps), 0, expert, pairs, a.top_k, experts, token, place,
-           item_list, item_count);
+    launch(context,
+           pick_kernel,
+           dim3(blocks(static_cast<size_t>(tokens), 4)),
+           dim3(128),
+           0,
+           static_cast<const float*>(logits.data),
+           a.expert_scale,
+           tokens,
+           experts,
+           a.top_k,
+           expert,
+           weight);
+    launch(context,
+           sort_kernel,
+           dim3(1),
+           dim3(32 * sort_warps),
+           0,
+           expert,
+           pairs,
+           a.top_k,
+           experts,
+           token,
+           place,
+           item_list,
+           item_count);
 
     const DType gate_type = a.gate[0].type, up_type = a.up[0].type, down_type = a.down[0].type;
     const Items items{item_list, item_count, most_items};
     const Activations x = activations(context, a.x, has_codes(gate_type) || has_codes(up_type));
-    const Activations activated = gate_up(context, {.gate_type = gate_type,
-                                                    .up_type = up_type,
-                                                    .gate = weights_of(a.gate),
-                                                    .up = weights_of(a.up),
-                                                    .x = x,
-                                                    .rows = token,
-                                                    .items = items,
-                                                    .positions = pairs,
-                                                    .codes = has_codes(down_type)});
+    const Activations activated = gate_up(context,
+                                          {.gate_type = gate_type,
+                                           .up_type = up_type,
+                                           .gate = weights_of(a.gate),
+                                           .up = weights_of(a.up),
+                                           .x = x,
+                                           .rows = token,
+                                           .items = items,
+                                           .positions = pairs,
+                                           .codes = has_codes(down_type)});
     const View<float> each = scratch.take<float>(pairs, a.out.width);
-    product(context, {.type = down_type, .w = weights_of(a.down), .x = activated, .items = items, .out = each});
-    launch(context, combine_kernel, dim3(static_cast<unsigned>(tokens)), dim3(256), 0, static_cast<const float*>(each.data),
-           place, weight, a.top_k, a.out.width, a.out.data);
+    product(
+        context,
+        {.type = down_type, .w = weights_of(a.down), .x = activated, .items = items, .out = each});
+    launch(context,
+           combine_kernel,
+           dim3(static_cast<unsigned>(tokens)),
+           dim3(256),
+           0,
+           static_cast<const float*>(each.data),
+           place,
+           weight,
+           a.top_k,
+           a.out.width,
+           a.out.data);
 }
 
 }  // namespace sfumato::cuda

@@ -79,13 +79,15 @@ void read_large(DType type, const uint8_t* b, int index, Group& out) {
         uint16_t d, high;
         std::memcpy(&d, b, 2);
         std::memcpy(&high, b + 2, 2);
-        const int scale = (b[4 + index / 2] >> (4 * (index % 2)) & 15) | (high >> (2 * index) & 3) << 4;
+        const int scale = (b[4 + index / 2] >> (4 * (index % 2)) & 15) | (high >> (2 * index) & 3)
+                                                                             << 4;
         const float worth = half_to_float(d) * static_cast<float>(scale - 32);
         std::memcpy(out.scale, &worth, sizeof worth);
     }
 }
 
-// Puts a group's codes where their lanes look for them: chunk `chunk`, group j of it, row of the tile.
+// Puts a group's codes where their lanes look for them: chunk `chunk`, group j of it, row of the
+// tile.
 void put_codes(const Layout& f, const Group& from, uint8_t* codes, uint8_t* low, int row, int j) {
     const int g = row % 8, upper_row = row / 8;
     for (int k = 0; k < group; ++k) {
@@ -95,7 +97,8 @@ void put_codes(const Layout& f, const Group& from, uint8_t* codes, uint8_t* low,
             codes[32 * lane + 16 * j + 4 * i + byte] = code;
             continue;
         }
-        const auto top = static_cast<uint8_t>(code << (8 - f.bits));  // its upper four bits are kept here
+        const auto top =
+            static_cast<uint8_t>(code << (8 - f.bits));  // its upper four bits are kept here
         uint8_t& pair = codes[16 * lane + 8 * j + 4 * (i / 2) + byte];
         pair = static_cast<uint8_t>(pair | (i % 2 == 0 ? top >> 4 : top & 0xf0));
         if (f.bits == 5) {
@@ -142,10 +145,17 @@ void pack_tile(const uint8_t* source, const Matrix& w, int tile, uint8_t* to) {
                                   row_bytes(w.type, k);
             for (int index = 0; index < groups; ++index) {
                 Group one;
-                if (block.elements == group) read_small(w.type, from + index * block.bytes, one);
-                else read_large(w.type, from, index, one);
+                if (block.elements == group)
+                    read_small(w.type, from + index * block.bytes, one);
+                else
+                    read_large(w.type, from, index, one);
                 const int chunk = index / 2;
-                put_codes(f, one, codes + chunk * f.code_bytes(), low + chunk * f.low_bytes(), row, index % 2);
+                put_codes(f,
+                          one,
+                          codes + chunk * f.code_bytes(),
+                          low + chunk * f.low_bytes(),
+                          row,
+                          index % 2);
                 put_scales(f, one, to, row, index);
             }
             put_block_scales(f, from, to, row);
@@ -165,7 +175,8 @@ size_t packed_bytes(DType type, int outputs, int inputs) {
 size_t packed_bytes(const Matrix& w) { return packed_bytes(w.type, w.outputs, w.inputs); }
 
 void pack_panel(const std::byte* source, const Matrix& w, int panel) {
-    const int first = panel * cpu::panel_outputs, end = std::min(first + cpu::panel_outputs, w.outputs);
+    const int first = panel * cpu::panel_outputs,
+              end = std::min(first + cpu::panel_outputs, w.outputs);
     if (!has_codes(w.type)) {
         const size_t row = row_bytes(w.type, w.inputs), at = static_cast<size_t>(first) * row;
         std::memcpy(w.data + at, source + at, static_cast<size_t>(end - first) * row);

@@ -1,7 +1,7 @@
 // The layout of a packed matrix on a GPU: what of the file's block formats goes where.
 //
-// W is cut into row tiles of 16 outputs, a row tile along the inputs into slabs of 256 (the last may
-// have fewer: whole chunks of 64, filled up with zeros). A slab is one piece of memory,
+// W is cut into row tiles of 16 outputs, a row tile along the inputs into slabs of 256 (the last
+// may have fewer: whole chunks of 64, filled up with zeros). A slab is one piece of memory,
 //
 //   scales   of its 16 rows, see Scales
 //   codes    × chunks: 32 lanes × 16 bytes (32 bytes where a code has 8 bits)
@@ -12,14 +12,14 @@
 //
 //   row g (i even) or g + 8 (i odd),  inputs 32j + 8t + (i < 2 ? 0 … 3 : 4 … 7)
 //
-// The sum over inputs does not care that this is another order than the instruction's own, as long as
-// activations come in the same; like this a lane finds its 8 activations in 8 consecutive bytes.
+// The sum over inputs does not care that this is another order than the instruction's own, as long
+// as activations come in the same; like this a lane finds its 8 activations in 8 consecutive bytes.
 //
-// Codes are kept as signed numbers, the format's offset (or half its range) taken off, the upper four
-// bits of two registers in one word: i even in the low nibbles, i odd in the high ones. Unpacking
-// leaves them in the upper bits of a signed byte, so that a code of b bits counts 2^(8 - b) fold; the
-// scale makes up for it. Fifth bits: bit 4j + i of each byte; fifth and sixth: bits 2i and 2i + 1 of
-// each byte of word j.
+// Codes are kept as signed numbers, the format's offset (or half its range) taken off, the upper
+// four bits of two registers in one word: i even in the low nibbles, i odd in the high ones.
+// Unpacking leaves them in the upper bits of a signed byte, so that a code of b bits counts 2^(8 -
+// b) fold; the scale makes up for it. Fifth bits: bit 4j + i of each byte; fifth and sixth: bits 2i
+// and 2i + 1 of each byte of word j.
 #pragma once
 
 #include <cstddef>
@@ -48,9 +48,7 @@ struct Layout {
     Scales scales;
     int bits;  // of a code
 
-    constexpr bool mins() const {
-        return scales == Scales::half_min || scales == Scales::k;
-    }
+    constexpr bool mins() const { return scales == Scales::half_min || scales == Scales::k; }
     constexpr int scale_bytes(int chunks) const {
         switch (scales) {
             case Scales::half: return 64 * chunks;
@@ -62,9 +60,7 @@ struct Layout {
         }
     }
     constexpr int code_bytes() const { return bits == 8 ? 1024 : 512; }
-    constexpr int low_bytes() const {
-        return bits == 5 ? 128 : bits == 6 ? 256 : 0;
-    }
+    constexpr int low_bytes() const { return bits == 5 ? 128 : bits == 6 ? 256 : 0; }
     constexpr int slab_bytes(int chunks) const {
         return scale_bytes(chunks) + chunks * (code_bytes() + low_bytes());
     }
@@ -75,10 +71,9 @@ struct Layout {
     }
     // By how much unpacked codes are too large.
     constexpr float unit() const { return 1.0f / static_cast<float>(1 << (8 - bits)); }
-    // What unpacking took off a code, to be put back as a minimum; 0 where the format does so itself.
-    constexpr float centre() const {
-        return mins() ? static_cast<float>(1 << (bits - 1)) : 0.0f;
-    }
+    // What unpacking took off a code, to be put back as a minimum; 0 where the format does so
+    // itself.
+    constexpr float centre() const { return mins() ? static_cast<float>(1 << (bits - 1)) : 0.0f; }
 };
 
 constexpr Layout layout_of(DType type) {

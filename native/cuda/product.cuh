@@ -5,12 +5,12 @@
 
 namespace sfumato::cuda {
 
-// Rows of activations as products read them: 8-bit numbers in groups of 32, x ≈ scale · q, filled up
-// with zeros to whole chunks.
+// Rows of activations as products read them: 8-bit numbers in groups of 32, x ≈ scale · q, filled
+// up with zeros to whole chunks.
 struct Activations {
-    View<const float> x;             // for matrices of floats; may be absent
-    const int8_t* q = nullptr;       // [rows, chunks * 64]
-    const float2* worth = nullptr;   // [rows, chunks * 2]: scale, scale · Σ q
+    View<const float> x;            // for matrices of floats; may be absent
+    const int8_t* q = nullptr;      // [rows, chunks * 64]
+    const float2* worth = nullptr;  // [rows, chunks * 2]: scale, scale · Σ q
     int chunks = 0;
 };
 

@@ -14,20 +14,22 @@ constexpr int threads = 128;
 
 // Adds factor · E[token] to the thread's eighth of a row.
 template <class Rows>
-__device__ __forceinline__ void add_row(const Weights& e, int token, int eighth, float factor, float (&sum)[8]) {
+__device__ __forceinline__ void add_row(
+    const Weights& e, int token, int eighth, float factor, float (&sum)[8]) {
     float v[8];
     Rows::eight(e, token, eighth, v);
     for (int i = 0; i < 8; ++i) sum[i] += factor * v[i];
 }
 
-__device__ __forceinline__ void write(const float (&sum)[8], float scale, int eighth, int hidden, float* out) {
+__device__ __forceinline__ void write(
+    const float (&sum)[8], float scale, int eighth, int hidden, float* out) {
     for (int i = 0; i < 8 && eighth * 8 + i < hidden; ++i) out[eighth * 8 + i] = sum[i] * scale;
 }
 
 // One block a row, eight columns a thread.
 template <class Rows>
-__global__ void __launch_bounds__(threads) soft_kernel(Kept kept, Weights e, const float* sum, const int32_t* pinned,
-                                                       float scale, float* out) {
+__global__ void __launch_bounds__(threads) soft_kernel(
+    Kept kept, Weights e, const float* sum, const int32_t* pinned, float scale, float* out) {
     __shared__ int token[Kept::most];
     __shared__ float p[Kept::most];
     __shared__ float even;
@@ -46,7 +48,8 @@ __global__ void __launch_bounds__(threads) soft_kernel(Kept kept, Weights e, con
     __syncthreads();
     for (int eighth = threadIdx.x; eighth * 8 < e.inputs; eighth += threads) {
         float acc[8];
-        for (int i = 0; i < 8; ++i) acc[i] = eighth * 8 + i < e.inputs ? even * sum[eighth * 8 + i] : 0.0f;
+        for (int i = 0; i < 8; ++i)
+            acc[i] = eighth * 8 + i < e.inputs ? even * sum[eighth * 8 + i] : 0.0f;
         for (int k = 0; k < count; ++k) add_row<Rows>(e, token[k], eighth, p[k] - even, acc);
         write(acc, scale, eighth, e.inputs, out + static_cast<size_t>(row) * e.inputs);
     }
@@ -54,9 +57,16 @@ __global__ void __launch_bounds__(threads) soft_kernel(Kept kept, Weights e, con
 
 // The same from the logits [rows, width] of tokens first … first + width - 1, added to `out`.
 template <class Rows>
-__global__ void __launch_bounds__(threads) dense_kernel(const float* logits, int stride, Weights e, int first, int width,
-                                                        float temperature, const float* log_total,
-                                                        const int32_t* pinned, float scale, float* out) {
+__global__ void __launch_bounds__(threads) dense_kernel(const float* logits,
+                                                        int stride,
+                                                        Weights e,
+                                                        int first,
+                                                        int width,
+                                                        float temperature,
+                                                        const float* log_total,
+                                                        const int32_t* pinned,
+                                                        float scale,
+                                                        float* out) {
     const int row = blockIdx.x, pin = pinned[row];
     float* to = out + static_cast<size_t>(row) * e.inputs;
     for (int eighth = threadIdx.x; eighth * 8 < e.inputs; eighth += threads) {
@@ -79,7 +89,8 @@ __global__ void __launch_bounds__(threads) dense_kernel(const float* logits, int
 // Sums of 512 rows of the embedding.
 template <class Rows>
 __global__ void __launch_bounds__(threads) slab_sum_kernel(Weights e, float* sums) {
-    const int first = blockIdx.x * Embedding::slab_rows, end = min(first + Embedding::slab_rows, e.outputs);
+    const int first = blockIdx.x * Embedding::slab_rows,
+              end = min(first + Embedding::slab_rows, e.outputs);
     for (int eighth = threadIdx.x; eighth * 8 < e.inputs; eighth += threads) {
         float acc[8] = {};
         for (int row = first; row < end; ++row) add_row<Rows>(e, row, eighth, 1.0f, acc);
@@ -99,8 +110,17 @@ __global__ void column_sum_kernel(const float* sums, int rows, int width, float*
 
 void soft_embedding(const Context& context, const SoftEmbeddingArgs& a) {
     with_rows(a.embedding.slabs[0].type, [&]<class Rows>() {
-        launch(context, soft_kernel<Rows>, dim3(static_cast<unsigned>(a.out.rows)), dim3(threads), 0, a.kept,
-               weights_of(a.embedding), a.sum, a.pinned.data(), a.scale, a.out.data);
+        launch(context,
+               soft_kernel<Rows>,
+               dim3(static_cast<unsigned>(a.out.rows)),
+               dim3(threads),
+               0,
+               a.kept,
+               weights_of(a.embedding),
+               a.sum,
+               a.pinned.data(),
+               a.scale,
+               a.out.data);
     });
 }
 
@@ -109,12 +129,25 @@ void dense_soft_embedding(const Context& context, const DenseSoftEmbeddingArgs& 
     View<const float> logits = a.logits;
     if (logits.data == nullptr) {
         const View<float> all = context.scratch.take<float>(a.hidden.rows, a.head.vocab);
-        full_logits(context, {.hidden = a.hidden, .embedding = a.head, .softcap = a.softcap, .out = all});
+        full_logits(context,
+                    {.hidden = a.hidden, .embedding = a.head, .softcap = a.softcap, .out = all});
         logits = all;
     }
     with_rows(a.embedding.slabs[0].type, [&]<class Rows>() {
-        launch(context, dense_kernel<Rows>, dim3(static_cast<unsigned>(a.out.rows)), dim3(threads), 0, logits.data,
-               logits.width, weights_of(a.embedding), 0, logits.width, a.temperature, a.log_total, a.pinned.data(), a.scale,
+        launch(context,
+               dense_kernel<Rows>,
+               dim3(static_cast<unsigned>(a.out.rows)),
+               dim3(threads),
+               0,
+               logits.data,
+               logits.width,
+               weights_of(a.embedding),
+               0,
+               logits.width,
+               a.temperature,
+               a.log_total,
+               a.pinned.data(),
+               a.scale,
                a.out.data);
     });
 }
@@ -124,11 +157,23 @@ void embedding_sum(const Context& context, const EmbeddingSumArgs& a) {
     const int slabs = static_cast<int>(a.embedding.slabs.size()), hidden = a.embedding.hidden;
     const View<float> sums = context.scratch.take<float>(slabs, hidden);
     with_rows(a.embedding.slabs[0].type, [&]<class Rows>() {
-        launch(context, slab_sum_kernel<Rows>, dim3(static_cast<unsigned>(slabs)), dim3(threads), 0,
-               weights_of(a.embedding), sums.data);
+        launch(context,
+               slab_sum_kernel<Rows>,
+               dim3(static_cast<unsigned>(slabs)),
+               dim3(threads),
+               0,
+               weights_of(a.embedding),
+               sums.data);
     });
-    launch(context, column_sum_kernel, dim3(blocks(static_cast<size_t>(hidden), 256)), dim3(256), 0,
-           static_cast<const float*>(sums.data), slabs, hidden, a.out);
+    launch(context,
+           column_sum_kernel,
+           dim3(blocks(static_cast<size_t>(hidden), 256)),
+           dim3(256),
+           0,
+           static_cast<const float*>(sums.data),
+           slabs,
+           hidden,
+           a.out);
 }
 
 void self_condition(const Context& context, const SelfConditionArgs& a) {

@@ -28,8 +28,13 @@ Stream::Stream(int device) : device_(device) {
     CUDA_CHECK(cudaSetDevice(device));
     cudaDeviceProp properties{};
     CUDA_CHECK(cudaGetDeviceProperties(&properties, device));
-    check(properties.major >= 8, properties.name, " has compute capability ", properties.major, ".",
-          properties.minor, ", 8.0 is the least");
+    check(properties.major >= 8,
+          properties.name,
+          " has compute capability ",
+          properties.major,
+          ".",
+          properties.minor,
+          ", 8.0 is the least");
     processors_ = properties.multiProcessorCount;
     shared_limit_ = properties.sharedMemPerBlockOptin;
     CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
@@ -50,8 +55,14 @@ Buffer Stream::allocate(size_t bytes, const char* purpose) {
     const cudaError_t status = cudaMalloc(&address, bytes);
     if (status != cudaSuccess) cudaGetLastError();  // forgotten, or the next call would report it
     if (status == cudaErrorMemoryAllocation)
-        fail<OutOfMemory>(purpose, " needs ", megabytes(bytes), " on the GPU, but ", megabytes(free), " of ",
-                          megabytes(all), " are free");
+        fail<OutOfMemory>(purpose,
+                          " needs ",
+                          megabytes(bytes),
+                          " on the GPU, but ",
+                          megabytes(free),
+                          " of ",
+                          megabytes(all),
+                          " are free");
     check_cuda(status, purpose);
     return {static_cast<std::byte*>(address), bytes, [](std::byte* p, size_t) { cudaFree(p); }};
 }
@@ -60,10 +71,14 @@ Buffer Stream::allocate_shared(size_t bytes, const char* purpose) {
     if (bytes == 0) return {};
     enter();
     void* address = nullptr;
-    const cudaError_t status = cudaHostAlloc(&address, bytes, cudaHostAllocMapped | cudaHostAllocPortable);
+    const cudaError_t status =
+        cudaHostAlloc(&address, bytes, cudaHostAllocMapped | cudaHostAllocPortable);
     if (status != cudaSuccess) cudaGetLastError();
     if (status == cudaErrorMemoryAllocation)
-        fail<OutOfMemory>(purpose, " needs ", megabytes(bytes), " that the GPU can reach, which the system refuses");
+        fail<OutOfMemory>(purpose,
+                          " needs ",
+                          megabytes(bytes),
+                          " that the GPU can reach, which the system refuses");
     check_cuda(status, purpose);
     return {static_cast<std::byte*>(address), bytes, [](std::byte* p, size_t) { cudaFreeHost(p); }};
 }
@@ -119,7 +134,8 @@ std::vector<Gpu> gpus() {
                  .compute_capability = "unknown",
                  .driver = version(driver),
                  .usable = false,
-                 .reason = "its driver serves CUDA " + version(driver) + ", needed is " + version(CUDART_VERSION)}};
+                 .reason = "its driver serves CUDA " + version(driver) + ", needed is " +
+                           version(CUDART_VERSION)}};
     if (status != cudaSuccess) return {};
     std::vector<Gpu> out;
     for (int i = 0; i < count; ++i) {
@@ -132,11 +148,14 @@ std::vector<Gpu> gpus() {
                 .driver = version(driver),
                 .usable = false,
                 .reason = {}};
-        if (p.major < 8) gpu.reason = "its compute capability is " + gpu.compute_capability + ", 8.0 is the least";
+        if (p.major < 8)
+            gpu.reason =
+                "its compute capability is " + gpu.compute_capability + ", 8.0 is the least";
         size_t all = 0;
-        if (gpu.reason.empty() &&
-            (cudaSetDevice(i) != cudaSuccess || cudaMemGetInfo(&gpu.free_bytes, &all) != cudaSuccess)) {
-            gpu.reason = std::string("it does not answer: ") + cudaGetErrorString(cudaGetLastError());
+        if (gpu.reason.empty() && (cudaSetDevice(i) != cudaSuccess ||
+                                   cudaMemGetInfo(&gpu.free_bytes, &all) != cudaSuccess)) {
+            gpu.reason =
+                std::string("it does not answer: ") + cudaGetErrorString(cudaGetLastError());
         }
         gpu.usable = gpu.reason.empty();
         out.push_back(gpu);

@@ -5,8 +5,7 @@
 
 namespace sfumato {
 
-KvCache::KvCache(
-    const ModelConfig& config, int context, int largest_pass, int rewind, bool half)
+KvCache::KvCache(const ModelConfig& config, int context, int largest_pass, int rewind, bool half)
     : context_(context) {
     const auto element = static_cast<size_t>(half ? 2 : 4);
     for (int i = 0; i < config.layers; ++i) {
@@ -88,11 +87,10 @@ void KvCache::copy(Stream& stream, int layer, bool keys, float* out) const {
                                 static_cast<size_t>(p % kv.capacity);
             const size_t element = slot * static_cast<size_t>(kv.head_dim);
             const DType type = kv.half ? DType::f16 : DType::f32;
-            dequantize_row(
-                type,
-                from.data() + row_bytes(type, static_cast<int64_t>(element)),
-                kv.head_dim,
-                out);
+            dequantize_row(type,
+                           from.data() + row_bytes(type, static_cast<int64_t>(element)),
+                           kv.head_dim,
+                           out);
             out += kv.head_dim;
         }
 }

@@ -98,10 +98,18 @@ void Model::allocate(const std::function<bool(double)>& progress) {
     const size_t free = stream_->free_memory();
     const auto megabytes = [](size_t bytes) { return bytes / 1'000'000; };
     if (free != 0 && total > free)
-        fail<OutOfMemory>("the model needs ", megabytes(total), " MB on the GPU (weights ",
-                          megabytes(weights_.bytes()), ", a context of ", context(), " tokens ",
-                          megabytes(cache_.bytes()), ", working memory ",
-                          megabytes(activation_bytes_ + scratch), "), but ", megabytes(free),
+        fail<OutOfMemory>("the model needs ",
+                          megabytes(total),
+                          " MB on the GPU (weights ",
+                          megabytes(weights_.bytes()),
+                          ", a context of ",
+                          context(),
+                          " tokens ",
+                          megabytes(cache_.bytes()),
+                          ", working memory ",
+                          megabytes(activation_bytes_ + scratch),
+                          "), but ",
+                          megabytes(free),
                           " MB are free");
     cache_.allocate(*stream_);
     activations_ = stream_->allocate(activation_bytes_, "working memory");
@@ -120,7 +128,8 @@ void Model::take_activations(std::byte* memory) {
     activation_bytes_ = 0;
     const auto take = [&](int rows, int width) {
         auto* at = reinterpret_cast<float*>(memory + activation_bytes_);
-        activation_bytes_ += (static_cast<size_t>(rows) * static_cast<size_t>(width) * 4 + 127) / 128 * 128;
+        activation_bytes_ +=
+            (static_cast<size_t>(rows) * static_cast<size_t>(width) * 4 + 127) / 128 * 128;
         return at;
     };
     const int hidden = config_.hidden;
@@ -139,7 +148,11 @@ size_t Model::measure_scratch() {
     stream_->measuring = true;
     std::fill(ids_.begin(), ids_.end(), 0);
     std::fill(canvas_.begin(), canvas_.end(), 0);
-    state_[0] = {.temperature = 1.0f, .mean_entropy = 0.0f, .same_steps = 0, .stable = false, .settled = false};
+    state_[0] = {.temperature = 1.0f,
+                 .mean_entropy = 0.0f,
+                 .same_steps = 0,
+                 .stable = false,
+                 .settled = false};
     if (compute_ == Compute::fast)
         ops::embedding_sum(device(), {.embedding = weights_.embedding, .out = embedding_sum_});
     const int rows = std::min(largest_pass_, context());
@@ -235,9 +248,8 @@ void Model::encode(std::span<const int32_t> ids, float* hidden) {
                 .out = x});
     run_layers(context, x, true, hidden != nullptr);
     if (hidden != nullptr) {
-        ops::rms_norm(
-            context,
-            {.x = x, .weight = weights_.output_norm, .eps = config_.rms_eps, .out = x});
+        ops::rms_norm(context,
+                      {.x = x, .weight = weights_.output_norm, .eps = config_.rms_eps, .out = x});
         stream_->copy(hidden, x.data, x.size() * sizeof(float));
     }
     stream_->wait();  // for the ids, which the next pass overwrites
@@ -354,8 +366,8 @@ void Model::believe(const Context& context, Kept& kept) {
                                    .out = soft_});
 }
 
-// From the canvas to the next one: the same operations on the same memory in every step but the first,
-// which has nothing to be conditioned on.
+// From the canvas to the next one: the same operations on the same memory in every step but the
+// first, which has nothing to be conditioned on.
 void Model::run_step() {
     const Context context = device();
     Arena::Scope scope(scratch_);
@@ -422,7 +434,8 @@ Step Model::denoise(float temperature,
     const auto finite = [](const float* values, size_t count) {
         return std::all_of(values, values + count, [](float v) { return std::isfinite(v); });
     };
-    // 8-bit activations of the CPU hide what is no number, so the head's input is looked at as well.
+    // 8-bit activations of the CPU hide what is no number, so the head's input is looked at as
+    // well.
     check((device_ != Device::cpu || finite(hidden_.data, hidden_.size())) &&
               finite(entropy_.data(), entropy_.size()) &&
               finite(log_total_.data(), log_total_.size()),
@@ -442,11 +455,12 @@ void Model::last_logits(float* out) {
     check(step_ > 0, "there was no step yet");
     const size_t bytes = canvas_.size() * static_cast<size_t>(config_.vocab) * sizeof(float);
     const Buffer logits = stream_->allocate(bytes, "logits");
-    ops::full_logits(device(),
-                     {.hidden = hidden_,
-                      .embedding = weights_.head,
-                      .softcap = config_.softcap,
-                      .out = {reinterpret_cast<float*>(logits.data()), config_.canvas, config_.vocab}});
+    ops::full_logits(
+        device(),
+        {.hidden = hidden_,
+         .embedding = weights_.head,
+         .softcap = config_.softcap,
+         .out = {reinterpret_cast<float*>(logits.data()), config_.canvas, config_.vocab}});
     stream_->copy(out, logits.data(), bytes);
     stream_->wait();
 }

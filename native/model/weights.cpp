@@ -217,8 +217,8 @@ void Weights::place_floats(Stream& stream) {
 }
 
 // Batch by batch from the file to staging memory, repacked on the host. A device of its own gets a
-// packed batch as one copy, while the next one is read; so the file's weights are in main memory only
-// a batch at a time.
+// packed batch as one copy, while the next one is read; so the file's weights are in main memory
+// only a batch at a time.
 void Weights::load(const Context& context, const std::function<bool(double)>& progress) {
     place_floats(*context.stream);
     packed_ = context.stream->allocate(packed_bytes_, "the model");
@@ -257,7 +257,8 @@ void Weights::load(const Context& context, const std::function<bool(double)>& pr
         } else {
             const Buffer& out = outgoing[batch % 2];
             pack(context, first, end, at, staging.data(), out.data());
-            context.stream->wait();  // for the batch before, so that its memory is free for the next
+            context.stream
+                ->wait();  // for the batch before, so that its memory is free for the next
             context.stream->copy(packed_.data() + begin, out.data(), bytes);
         }
         first = end;

@@ -31,14 +31,10 @@ struct dim3 {
     constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
 };
 
-#define SFUMATO_VECTORS(type, name)                                                          \
-    struct alignas(2 * sizeof(type)) name##2 {                                               \
-        type x, y;                                                                           \
-    };                                                                                       \
-    struct alignas(4 * sizeof(type)) name##4 {                                               \
-        type x, y, z, w;                                                                     \
-    };                                                                                       \
-    inline name##2 make_##name##2(type x, type y) { return {x, y}; }                         \
+#define SFUMATO_VECTORS(type, name)                                  \
+    struct alignas(2 * sizeof(type)) name##2 { type x, y; };         \
+    struct alignas(4 * sizeof(type)) name##4 { type x, y, z, w; };   \
+    inline name##2 make_##name##2(type x, type y) { return {x, y}; } \
     inline name##4 make_##name##4(type x, type y, type z, type w) { return {x, y, z, w}; }
 SFUMATO_VECTORS(int, int)
 SFUMATO_VECTORS(unsigned, uint)
@@ -59,7 +55,11 @@ extern unsigned char shared_memory[];
 namespace emulator {
 
 // Runs one launch: every block in turn, every thread of it as a fiber.
-void run(const char* kernel, dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& thread);
+void run(const char* kernel,
+         dim3 grid,
+         dim3 block,
+         size_t shared_bytes,
+         const std::function<void()>& thread);
 
 // Waits for the other threads of the block, or for the lanes of `mask`.
 void block_barrier();
@@ -231,7 +231,12 @@ enum cudaError_t {
     cudaErrorInsufficientDriver = 35
 };
 #define CUDART_VERSION 13000
-enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice, cudaMemcpyDefault };
+enum cudaMemcpyKind {
+    cudaMemcpyHostToDevice,
+    cudaMemcpyDeviceToHost,
+    cudaMemcpyDeviceToDevice,
+    cudaMemcpyDefault
+};
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
 enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
 enum { cudaHostAllocDefault = 0, cudaHostAllocPortable = 1, cudaHostAllocMapped = 2 };
@@ -256,7 +261,9 @@ cudaError_t cudaMalloc(T** p, size_t bytes) {
 }
 cudaError_t cudaFree(void* p);
 cudaError_t cudaMallocHost(void** p, size_t bytes);
-inline cudaError_t cudaHostAlloc(void** p, size_t bytes, unsigned) { return cudaMallocHost(p, bytes); }
+inline cudaError_t cudaHostAlloc(void** p, size_t bytes, unsigned) {
+    return cudaMallocHost(p, bytes);
+}
 cudaError_t cudaFreeHost(void* p);
 inline cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind) {
     std::memcpy(to, from, bytes);
@@ -266,7 +273,8 @@ namespace emulator {
 // Does it now, or keeps it where a stream is being captured.
 void queue(std::function<void()> work);
 }  // namespace emulator
-inline cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t = nullptr) {
+inline cudaError_t cudaMemcpyAsync(
+    void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t = nullptr) {
     emulator::queue([=] { cudaMemcpy(to, from, bytes, kind); });
     return cudaSuccess;
 }
@@ -295,22 +303,29 @@ inline cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t, cudaEvent_t) {
 inline cudaError_t cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
 inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t = nullptr) { return cudaSuccess; }
 inline cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
-inline cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned = 0) { return cudaSuccess; }
+inline cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned = 0) {
+    return cudaSuccess;
+}
 
-// A graph is a number of launches kept: what was launched while a stream is captured runs at each cudaGraphLaunch.
+// A graph is a number of launches kept: what was launched while a stream is captured runs at each
+// cudaGraphLaunch.
 using cudaGraph_t = struct EmulatedGraph*;
 using cudaGraphExec_t = struct EmulatedGraph*;
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
 cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode);
 cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph);
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable,
+                                 cudaGraph_t graph,
+                                 unsigned long long flags);
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t);
 cudaError_t cudaGraphDestroy(cudaGraph_t);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable);
 
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
 inline cudaError_t cudaPeekAtLastError() { return cudaSuccess; }
-inline const char* cudaGetErrorString(cudaError_t e) { return e == cudaSuccess ? "no error" : "emulated error"; }
+inline const char* cudaGetErrorString(cudaError_t e) {
+    return e == cudaSuccess ? "no error" : "emulated error";
+}
 inline const char* cudaGetErrorName(cudaError_t e) { return cudaGetErrorString(e); }
 template <class Kernel>
 cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int bytes) {

@@ -99,11 +99,12 @@ void fiber_main() {
 }
 
 void prepare(size_t i) {
-    while (stacks.size() <= i) stacks.push_back(static_cast<unsigned char*>(std::aligned_alloc(4096, stack_bytes)));
+    while (stacks.size() <= i)
+        stacks.push_back(static_cast<unsigned char*>(std::aligned_alloc(4096, stack_bytes)));
     auto** top = reinterpret_cast<void**>(stacks[i] + stack_bytes);
-    *--top = nullptr;                                    // keeps the stack aligned as after a call
-    *--top = reinterpret_cast<void*>(&fiber_main);       // where the first switch returns to
-    for (int r = 0; r < 6; ++r) *--top = nullptr;        // callee-saved registers
+    *--top = nullptr;                               // keeps the stack aligned as after a call
+    *--top = reinterpret_cast<void*>(&fiber_main);  // where the first switch returns to
+    for (int r = 0; r < 6; ++r) *--top = nullptr;   // callee-saved registers
     fibers[i] = Fiber{};
     fibers[i].stack_pointer = top;
 }
@@ -123,7 +124,8 @@ bool release_warps() {
                                 (fibers[j].state == State::at_warp && fibers[j].mask == mask);
             if (!complete) continue;
             for (size_t j = first; j < last; ++j)
-                if (mask >> (j - first) & 1 && fibers[j].state == State::at_warp) fibers[j].state = State::ready;
+                if (mask >> (j - first) & 1 && fibers[j].state == State::at_warp)
+                    fibers[j].state = State::ready;
             released = true;
         }
     }
@@ -133,8 +135,10 @@ bool release_warps() {
 bool release_block() {
     bool any = false;
     for (const Fiber& f : fibers) {
-        if (f.state == State::at_block) any = true;
-        else if (f.state != State::done) return false;
+        if (f.state == State::at_block)
+            any = true;
+        else if (f.state != State::done)
+            return false;
     }
     for (Fiber& f : fibers)
         if (f.state == State::at_block) f.state = State::ready;
@@ -157,24 +161,38 @@ void run_block() {
             alive |= fibers[i].state != State::done;
         }
         if (!alive) return;
-        if (!ran && !release_warps() && !release_block()) fail("threads wait for each other in vain");
+        if (!ran && !release_warps() && !release_block())
+            fail("threads wait for each other in vain");
     }
 }
 
 }  // namespace
 
 void fail(const char* what) {
-    std::fprintf(stderr, "CUDA emulator: %s: %s (block %u %u %u, thread %u %u %u)\n", kernel_name.c_str(), what,
-                 blockIdx.x, blockIdx.y, blockIdx.z, threadIdx.x, threadIdx.y, threadIdx.z);
+    std::fprintf(stderr,
+                 "CUDA emulator: %s: %s (block %u %u %u, thread %u %u %u)\n",
+                 kernel_name.c_str(),
+                 what,
+                 blockIdx.x,
+                 blockIdx.y,
+                 blockIdx.z,
+                 threadIdx.x,
+                 threadIdx.y,
+                 threadIdx.z);
     std::abort();
 }
 
-void run(const char* kernel, dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& thread) {
+void run(const char* kernel,
+         dim3 grid,
+         dim3 block,
+         size_t shared_bytes,
+         const std::function<void()>& thread) {
     kernel_name = kernel;
     const size_t threads = size_t(block.x) * block.y * block.z;
     if (threads == 0 || threads > 1024) fail("a block of no or more than 1024 threads");
     if (shared_bytes > shared_limit) fail("more dynamic shared memory than a block can have");
-    if (size_t(grid.x) * grid.y * grid.z == 0 || grid.y > 65535 || grid.z > 65535) fail("an impossible grid");
+    if (size_t(grid.x) * grid.y * grid.z == 0 || grid.y > 65535 || grid.z > 65535)
+        fail("an impossible grid");
     body = &thread;
     gridDim = grid;
     blockDim = block;
@@ -187,12 +205,14 @@ void run(const char* kernel, dim3 grid, dim3 block, size_t shared_bytes, const s
                 warps.assign((threads + 31) / 32, Warp{});
                 for (size_t i = 0; i < threads; ++i) {
                     prepare(i);
-                    fibers[i].index = {unsigned(i % block.x), unsigned(i / block.x % block.y),
+                    fibers[i].index = {unsigned(i % block.x),
+                                       unsigned(i / block.x % block.y),
                                        unsigned(i / block.x / block.y)};
                 }
                 run_block();
                 for (size_t i = shared_bytes; i < shared_limit; ++i)
-                    if (sfumato::cuda::shared_memory[i] != 0xff) fail("wrote beyond its shared memory");
+                    if (sfumato::cuda::shared_memory[i] != 0xff)
+                        fail("wrote beyond its shared memory");
             }
 }
 
@@ -224,7 +244,8 @@ void exchange(unsigned mask, const void* value, size_t bytes, const unsigned cha
 }
 
 void copy_async(void* shared, const void* global, int bytes, int source_bytes) {
-    if (reinterpret_cast<uintptr_t>(shared) % size_t(bytes) || reinterpret_cast<uintptr_t>(global) % size_t(bytes))
+    if (reinterpret_cast<uintptr_t>(shared) % size_t(bytes) ||
+        reinterpret_cast<uintptr_t>(global) % size_t(bytes))
         fail("a misaligned cp.async");
     fibers[current].open.push_back({shared, global, bytes, source_bytes});
 }
@@ -314,8 +335,10 @@ namespace {
 EmulatedGraph* captured = nullptr;
 }
 void emulator::queue(std::function<void()> work) {
-    if (captured) captured->launches.push_back(std::move(work));
-    else work();
+    if (captured)
+        captured->launches.push_back(std::move(work));
+    else
+        work();
 }
 cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
     if (captured) return cudaErrorInvalidValue;
@@ -326,7 +349,9 @@ cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) {
     *graph = std::exchange(captured, nullptr);
     return *graph ? cudaSuccess : cudaErrorInvalidValue;
 }
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable,
+                                 cudaGraph_t graph,
+                                 unsigned long long) {
     *executable = new EmulatedGraph(*graph);
     return cudaSuccess;
 }
@@ -338,7 +363,9 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
     delete graph;
     return cudaSuccess;
 }
-cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) { return cudaGraphDestroy(executable); }
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
+    return cudaGraphDestroy(executable);
+}
 
 cudaError_t cudaMalloc(void** p, size_t bytes) { return allocate(p, bytes); }
 cudaError_t cudaFree(void* p) { return release(p); }
