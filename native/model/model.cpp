@@ -426,10 +426,13 @@ Step Model::denoise(float temperature,
     draw_step(uniform, renoise);
     cache_.prepare(config_.canvas);
     state_[0].temperature = temperature;
-    if (step_ == 0)
+    // A device may load an operation's code when it first runs, which must not be while recording.
+    if (step_ == 0 || !ran_all_operations_) {
         run_step();
-    else
+        ran_all_operations_ = step_ > 0;
+    } else {
         stream_->repeat(recording_, [&] { run_step(); });
+    }
     stream_->wait();
     const auto finite = [](const float* values, size_t count) {
         return std::all_of(values, values + count, [](float v) { return std::isfinite(v); });

@@ -159,6 +159,7 @@ class Model {
     SharedArray<uint8_t> accepted_;
     SharedArray<StepState> state_;          // one
     std::unique_ptr<Recording> recording_;  // of a step but the first
+    bool ran_all_operations_ = false;       // of such a step
 };
 
 }  // namespace sfumato
