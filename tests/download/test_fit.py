@@ -76,14 +76,14 @@ def test_a_card_with_room_gets_the_longest_context_that_fits() -> None:
     assert result.verdict is Verdict.FITS
     assert result.context == 32768
     assert result.needed_bytes <= result.free_bytes
-    assert result.sentence.startswith("Fits RTX 3090 with 32k context: needs 19.4 GB, 19.4 GB free")
+    assert result.sentence.startswith("Fits RTX 3090 with 32k context: needs 18.4 GB, 18.4 GB free")
     assert fit(network(), machine(card(room - 1))).context == 16384
 
 
 def test_a_small_card_means_the_cpu_and_says_the_numbers() -> None:
     result = fit(network(), machine(card(15_600_000_000)), 50e9)
     assert result.verdict is Verdict.CPU
-    assert "RTX 3090 has too little memory (needs 18.5 GB, 15.6 GB free)" in result.sentence
+    assert "RTX 3090 has too little memory (needs 17.8 GB, 15.6 GB free)" in result.sentence
     assert result.step_seconds is not None
 
 
@@ -100,7 +100,7 @@ def test_too_little_of_everything_does_not_fit() -> None:
     assert result.verdict is Verdict.TOO_LARGE
     assert not result.runs
     assert result.sentence.startswith(
-        "Won't fit: needs 20.5 GB of main memory, 16.0 GB free. RTX 3090 has too little memory"
+        "Won't fit: needs 19.8 GB of main memory, 16.0 GB free. RTX 3090 has too little memory"
     )
 
 

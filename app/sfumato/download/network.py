@@ -28,7 +28,8 @@ _MIXES = {  # quant: (base, finer values, downs, finer downs, embedding)
 
 # The engine's own constants (sfumato.engine.device, which the window's process may not load):
 # a test holds them equal.
-REWIND = 4096
+LARGEST_PASS = 512
+REWIND = 512
 WORKSPACE_BYTES = 512 << 20
 
 
@@ -80,28 +81,27 @@ class Pools:
 
     weights: int
     kv: int
-    logits: int
     workspace: int
 
     @property
     def total(self) -> int:
-        return self.weights + self.kv + self.logits + self.workspace
+        return self.weights + self.kv + self.workspace
 
 
 def pools(network: Network, context: int) -> Pools:
     """What the engine needs for a conversation of `context` tokens: `engine.device.needed_bytes`.
 
-    A sliding layer keeps its window, a canvas and what can be rewound; a full layer everything;
-    both as 16-bit keys and values. The logits of a canvas are float32.
+    A sliding layer keeps its window, one pass and what can be rewound; a full layer everything;
+    both as 16-bit keys and values.
     """
     kv = 0
     for heads, dim, sliding in zip(
         network.kv_heads, network.head_dims, network.sliding, strict=True
     ):
-        kept = min(context, network.window + network.canvas + REWIND) if sliding else context
+        ring = network.window - 1 + LARGEST_PASS + REWIND
+        kept = min(context, ring) if sliding else context
         kv += 2 * 2 * kept * heads * dim
-    logits = 4 * network.canvas * network.vocab
-    return Pools(network.weight_bytes, kv, logits, WORKSPACE_BYTES)
+    return Pools(network.weight_bytes, kv, WORKSPACE_BYTES)
 
 
 def memory_needed(network: Network, context: int) -> int:

@@ -240,7 +240,7 @@ class MachineScreen(Screen):
         on_gpu = gpu is not None and row.fit is not None and row.fit.verdict is not Verdict.CPU
         total = gpu.total_bytes if gpu and on_gpu else machine.ram_bytes
         free = gpu.free_bytes if gpu and on_gpu else machine.ram_free_bytes
-        share = Share(total, total - free, needs.weights, needs.kv, needs.logits + needs.workspace)
+        share = Share(total, total - free, needs.weights, needs.kv, needs.workspace)
         self._context.setText(self.tr("%1k tokens").replace("%1", f"{self.context // 1024}"))
         self._context.setFont(self.theme.figures_font())
         self._memory.setText(self.tr("Card") if on_gpu else self.tr("Memory"))
