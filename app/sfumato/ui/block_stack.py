@@ -10,10 +10,12 @@ from PySide6.QtWidgets import QWidget
 
 from sfumato.ui.code_block import CodeBlock
 from sfumato.ui.markdown import Block, Code, Math, Plain, Prose, Table, parse
+from sfumato.ui.math import MAX_COST_SHOWN, cost, formula
+from sfumato.ui.math_view import MathView
 from sfumato.ui.prose_view import ProseView, TableView
 from sfumato.ui.theme import Theme
 
-_View = ProseView | CodeBlock
+_View = ProseView | CodeBlock | MathView
 
 
 class BlockStack(QWidget):
@@ -46,14 +48,15 @@ class BlockStack(QWidget):
         for at in range(same, len(blocks)):
             old = self._views[at] if at < len(self._views) else None
             block = blocks[at]
-            if isinstance(old, ProseView) and type(self._blocks[at]) is type(block):
-                self._fill(old, block)
+            alike = at < len(self._blocks) and type(self._blocks[at]) is type(block)
+            if isinstance(old, ProseView) and alike and not isinstance(block, Math):
+                self._fill(old, block, at)
             else:
                 if old is not None:
                     old.deleteLater()
-                    self._views[at] = self._make(block)
+                    self._views[at] = self._make(block, at)
                 else:
-                    self._views.append(self._make(block))
+                    self._views.append(self._make(block, at))
             yield
         for view in self._views[len(blocks) :]:
             view.hide()
@@ -61,23 +64,44 @@ class BlockStack(QWidget):
         del self._views[len(blocks) :]
         self._blocks = list(blocks)
 
-    def _make(self, block: Block) -> _View:
+    def _math_limit(self, at: int) -> int:
+        """What formulas from block `at` on may still cost."""
+        spent = (v.math_cost for v in self._views[:at] if not isinstance(v, CodeBlock))
+        return MAX_COST_SHOWN - sum(spent)
+
+    def _make(self, block: Block, at: int) -> _View:
         if isinstance(block, Code):
             code = CodeBlock(self._theme, block, self)
             code.show()
             return code
+        if isinstance(block, Math) and (drawn := self._make_math(block.source, at)):
+            return drawn
         view = (TableView if isinstance(block, Table) else ProseView)(self._theme, self)
         view.setAccessibleName(self.tr("Text of the message"))
         view.link_clicked.connect(self.link_clicked)
         view.link_hovered.connect(self.link_hovered)
-        self._fill(view, block)
+        self._fill(view, block, at)
         view.show()
         return view
 
-    def _fill(self, view: ProseView, block: Block) -> None:
+    def _make_math(self, source: str, at: int) -> MathView | None:
+        work = cost(source, display=True)
+        if not work or work > self._math_limit(at):
+            return None
+        colors = self._theme.colors
+        color = (colors.secondary if self._secondary else colors.ink).name()
+        made = formula(source, self._theme.text_font().pixelSize(), color, display=True)
+        if made is None:
+            return None
+        view = MathView(made, work, self)
+        view.show()
+        return view
+
+    def _fill(self, view: ProseView, block: Block, at: int) -> None:
         match block:
             case Prose() | Table():
-                view.show_html(block.html, secondary=self._secondary)
+                limit = self._math_limit(at)
+                view.show_html(block.html, secondary=self._secondary, math_limit=limit)
             case Math():
                 view.show_html(f"<pre>{html.escape(block.source, quote=False)}</pre>")
             case Plain():
@@ -91,7 +115,7 @@ class BlockStack(QWidget):
         for number, view in enumerate(self._views):
             if number:
                 y += gap
-            wide = isinstance(view, CodeBlock | TableView)
+            wide = isinstance(view, CodeBlock | TableView | MathView)
             view_width = width if wide else measure
             height = view.height_for(view_width)
             view.setGeometry(QRect(0, y, view_width, height))

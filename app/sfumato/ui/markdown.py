@@ -182,7 +182,8 @@ class _Renderer(RendererHTML):
     def math_inline(
         self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
     ) -> str:
-        return f"<code>{html.escape(tokens[idx].content.strip(), quote=False)}</code>"
+        """A mark that the view replaces by a drawing or the source; no text can hold a tag."""
+        return f"<math>{html.escape(tokens[idx].content.strip(), quote=False)}</math>"
 
     math_block = math_inline
     math_block_label = math_inline

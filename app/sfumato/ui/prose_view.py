@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import re
+from math import ceil
 
 from PySide6.QtCore import QMimeData, QPointF, QRectF, Qt, QUrl, Signal
 from PySide6.QtGui import (
     QFont,
+    QFontMetrics,
     QFontMetricsF,
     QImage,
     QKeyEvent,
@@ -26,11 +29,16 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QTextBrowser, QTextEdit, QWidget
 
+from sfumato.ui import math
 from sfumato.ui.theme import LINE_HEIGHT, Theme
 
 _FIXED = QTextBlockFormat.LineHeightTypes.FixedHeight.value
 HEADING_LINE_HEIGHT = 1.35
 HEADING_SIZES = {1: 1.35, 2: 1.18}
+BASELINE = 0.8  # of a line of fixed height is above its baseline: Qt's choice
+OVERHANG_PX = 4  # a formula may reach this far into the gap to the next line
+_MINIMUM = QTextBlockFormat.LineHeightTypes.MinimumHeight.value
+_MATH = re.compile(r"<math>([^<]*)</math>")
 _HEADING = re.compile(r'<h4 class="h(\d)">')
 QUOTE_PX = 16
 TABLE_COLUMN_PX = 112  # a wide table scrolls rather than squeeze its columns below this
@@ -46,6 +54,9 @@ class ProseView(QTextBrowser):
         super().__init__(parent)
         self._theme = theme
         self._quoted: list[QTextBlock] = []
+        self._formulas: dict[str, math.Formula] = {}  # by the name of their image
+        self._overhang_px = 0  # what a formula of the last block needs below its line
+        self.math_cost = 0  # of the formulas shown, see math.cost
         self.setObjectName("prose")
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setOpenLinks(False)
@@ -64,8 +75,13 @@ class ProseView(QTextBrowser):
         self.anchorClicked.connect(self._clicked)
         self.highlighted.connect(self._hovered)
 
-    def show_html(self, source: str, *, secondary: bool = False) -> None:
-        """Replace the text; `source` comes from markdown.parse and holds no foreign HTML."""
+    def show_html(
+        self, source: str, *, secondary: bool = False, math_limit: int = math.MAX_COST_SHOWN
+    ) -> None:
+        """Replace the text; `source` comes from markdown.parse and holds no foreign HTML.
+
+        Formulas are drawn until they have cost `math_limit`; the others show their source.
+        """
         theme = self._theme
         document = self.document()
         font = theme.text_font()
@@ -73,27 +89,80 @@ class ProseView(QTextBrowser):
         document.setDefaultStyleSheet(_style(theme))
         if secondary:
             source = f'<div style="color:{theme.colors.secondary.name()}">{source}</div>'
+        self._formulas.clear()
+        self.math_cost = 0
+        color = (theme.colors.secondary if secondary else theme.colors.ink).name()
+        source = _MATH.sub(lambda found: self._inline(found[1], color, math_limit), source)
         document.setHtml(source)
         _set_headings(document, [int(level) for level in _HEADING.findall(source)], font)
         self._quoted = _set_line_heights(document, font, theme.paragraph_gap_px)
+        self._make_room()
+        # A screen reader has one sign for each image; here it finds the sources.
+        spoken = self.text_between(0, document.characterCount() - 1) if self._formulas else ""
+        self.setAccessibleDescription(spoken.strip())
+
+    def _inline(self, escaped: str, color: str, limit: int) -> str:
+        """The HTML of one formula in the text: an image, or its source."""
+        source = html.unescape(escaped)
+        font = self._theme.text_font()
+        work = math.cost(source, display=False)
+        made = None
+        if work and self.math_cost + work <= limit:
+            made = math.formula(source, font.pixelSize(), color, display=False)
+        if made is None:
+            return f"<code>{escaped}</code>"
+        self.math_cost += work
+        name = f"math:{len(self._formulas)}"
+        self._formulas[name] = made
+        height = made.inline_height(QFontMetrics(font).xHeight())
+        return (
+            f'<img src="{name}" width="{ceil(made.width)}" height="{height}"'
+            ' style="vertical-align: middle">'
+        )
+
+    def _make_room(self) -> None:
+        """A block with a formula that needs more than a line may have higher lines."""
+        line = self._theme.line_px
+        above, below = line * BASELINE, line * (1 - BASELINE)
+        shape = QTextBlockFormat()
+        shape.setLineHeight(line, _MINIMUM)
+        self._overhang_px = 0
+        block = self.document().begin() if self._formulas else QTextBlock()
+        while block.isValid():
+            self._overhang_px = 0
+            fragments = block.begin()
+            while not fragments.atEnd():
+                made = self._formulas.get(fragments.fragment().charFormat().toImageFormat().name())
+                if made and (made.ascent > above or made.descent > below + OVERHANG_PX):
+                    QTextCursor(block).mergeBlockFormat(shape)
+                    self._overhang_px = 0
+                    break
+                if made:
+                    self._overhang_px = max(self._overhang_px, ceil(made.descent - below))
+                fragments += 1
+            block = block.next()
 
     def show_plain(self, text: str) -> None:
         document = self.document()
         font = self._theme.text_font()
         document.setDefaultFont(font)
+        self._formulas.clear()
+        self._overhang_px = 0
+        self.math_cost = 0
         document.setPlainText(text)
         self._quoted = _set_line_heights(document, font, 0)
 
     def height_for(self, width: int) -> int:
         document = self.document()
-        if document.textWidth() != width:
-            document.setTextWidth(width)
-        return int(document.size().height() + 0.999)
+        for _ in range(2):  # a view not yet shown answers the first by its own width
+            if document.textWidth() != width:
+                document.setTextWidth(width)
+        return int(document.size().height() + 0.999) + self._overhang_px
 
     def tail(self) -> tuple[str, QPointF] | None:
         """Where a draft would go on: the text after the last line break, and its top left.
 
-        None where it cannot go on in the same line: after a heading or a table.
+        None where it cannot go on in the same line: after a heading, a table or a formula.
         """
         cursor = QTextCursor(self.document())
         cursor.movePosition(QTextCursor.MoveOperation.End)
@@ -103,6 +172,8 @@ class ProseView(QTextBrowser):
         layout = block.layout()
         text = block.text()
         start = text.rfind("\u2028") + 1
+        if "\ufffc" in text[start:]:
+            return None
         line = layout.lineForTextPosition(min(start, max(0, len(text) - 1)))
         number = line.lineNumber() if line.isValid() else 0
         place = layout.position() + QPointF(line.x() if line.isValid() else 0, 0)
@@ -111,6 +182,10 @@ class ProseView(QTextBrowser):
     # Nothing is loaded, nothing but plain text is copied
 
     def loadResource(self, kind: int, name: QUrl | str) -> object:
+        address = name.toString() if isinstance(name, QUrl) else name
+        if made := self._formulas.get(address):
+            x_height = QFontMetrics(self._theme.text_font()).xHeight()
+            return made.inline_image(x_height, self.devicePixelRatioF())
         # Not None: for that, Qt goes on and opens the file itself.
         nothing = QImage(1, 1, QImage.Format.Format_ARGB32)
         nothing.fill(Qt.GlobalColor.transparent)
@@ -118,8 +193,30 @@ class ProseView(QTextBrowser):
 
     def createMimeDataFromSelection(self) -> QMimeData:
         data = QMimeData()
-        data.setText(self.textCursor().selection().toPlainText().replace("\ufffc", ""))
+        cursor = self.textCursor()
+        data.setText(self.text_between(cursor.selectionStart(), cursor.selectionEnd()))
         return data
+
+    def text_between(self, start: int, end: int) -> str:
+        """The plain text of these positions, formulas as their LaTeX source."""
+        cursor = QTextCursor(self.document())
+        cursor.setPosition(start)
+        cursor.setPosition(end, QTextCursor.MoveMode.KeepAnchor)
+        text = cursor.selection().toPlainText()
+        sources = []
+        block = self.document().findBlock(start) if self._formulas else QTextBlock()
+        while block.isValid() and block.position() < end:
+            fragments = block.begin()
+            while not fragments.atEnd():
+                piece = fragments.fragment()
+                made = self._formulas.get(piece.charFormat().toImageFormat().name())
+                for at in range(piece.position(), piece.position() + piece.length()):
+                    if made and start <= at < end:
+                        sources.append(f"${made.source}$")
+                fragments += 1
+            block = block.next()
+        parts = iter(sources)
+        return re.sub("\ufffc", lambda _: next(parts, ""), text)
 
     def _clicked(self, url: QUrl) -> None:
         address = url.toString()
@@ -183,10 +280,13 @@ class TableView(ProseView):
         self.setWordWrapMode(QTextOption.WrapMode.WordWrap)
         self._columns = 1
 
-    def show_html(self, source: str, *, secondary: bool = False) -> None:
+    def show_html(
+        self, source: str, *, secondary: bool = False, math_limit: int = math.MAX_COST_SHOWN
+    ) -> None:
         self._columns = max(1, source.count("<th align") + source.count("<th>"))
-        super().show_html(source, secondary=secondary)
+        super().show_html(source, secondary=secondary, math_limit=math_limit)
         _set_row_heights(self.document(), self._theme.text_font())
+        self._make_room()
         cursor = QTextCursor(self.document())
         cursor.movePosition(QTextCursor.MoveOperation.NextBlock)
         table = cursor.currentTable()
