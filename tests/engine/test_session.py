@@ -288,6 +288,16 @@ def test_a_closed_answer_leaves_the_session_usable(tokenizer):
     assert ids_of(ask(session, max_blocks=2)) == ids_of(fresh)
 
 
+def test_a_paced_answer_takes_its_time_for_each_step(tokenizer, monkeypatch):
+    pauses: list[float] = []
+    monkeypatch.setattr("sfumato.engine.session.time.sleep", pauses.append)
+    steps = of_type(
+        ask(session_of(tokenizer, fake_model(tokenizer, "Hello.")), pace_ms=500.0), Denoised
+    )
+    assert len(pauses) == len(steps)
+    assert all(0.0 < pause <= 0.5 for pause in pauses)
+
+
 # Start canvas, pins, seeds
 
 

@@ -100,6 +100,7 @@ class Generate(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     start: list[int] | None = None
     pinned: list[int] | None = None
     continue_answer: bool = False  # the last message is an assistant's, go on where it ends
+    pace_ms: float = 0.0  # a step takes at least so long: a small model can be watched
 
 
 class Stop(msgspec.Struct, frozen=True, tag=True):

@@ -34,6 +34,8 @@ from sfumato.errors import GenerationError, ModelLoadError
 PREFILL_TOKENS = 512
 # A step is tried after a load where it costs little: on a GPU, or with weights up to so many bytes.
 TRIED_BYTES = 1 << 30
+# Slower than this a paced step is never made: it could not be stopped in time.
+MAX_PACE_MS = 1000.0
 
 Reason = Literal["end", "stopped", "length", "context"]
 
@@ -162,6 +164,7 @@ class Session:
             canvas = Canvas.after(self._model.denoise(run.sampler.temperature(step)))
             run.step_done((time.perf_counter() - began) * 1e3, canvas.settled)
             yield canvas
+            time.sleep(max(0.0, run.pace_ms / 1e3 - (time.perf_counter() - began)))
             if canvas.settled:
                 return
 
@@ -243,6 +246,7 @@ class _Run:
         self.sampler = sampler
         self.seed = secrets.randbelow(1 << 31) if request.seed is None else request.seed
         self.max_blocks = request.max_blocks
+        self.pace_ms = min(request.pace_ms, MAX_PACE_MS)
         self.block = 0  # as many are committed
         self.block_steps = 0
         self.block_ms = 0.0

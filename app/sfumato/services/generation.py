@@ -36,6 +36,8 @@ from sfumato.store.recordings import StepRecord
 from sfumato.store.types import AnswerStats, Chat, Message, SamplerValues
 
 STEP_INTERVAL_MS = 50
+# The built-in guide takes a few milliseconds a step, too few to be seen: it is slowed to this pace.
+GUIDE_PACE_MS = 70.0
 NO_SAMPLER = SamplerValues()
 
 
@@ -208,6 +210,7 @@ class Generation(QObject):
             sampler=self._sampler(chat),
             seed=chat.sampler.seed,
             continue_answer=going_on,
+            pace_ms=GUIDE_PACE_MS if self._model.is_guide else 0.0,
         )
         answer = Answer(self._turn, message, request)
         if going_on:
