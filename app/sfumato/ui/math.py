@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, isfinite
 
-import ziamath
 from PySide6.QtCore import QByteArray, QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtSvg import QSvgRenderer
+from ziamath.config import config
 from ziamath.tex import tex2mml
-from ziamath.zmath import loadedfonts
+from ziamath.zmath import Math, loadedfonts
 
 MAX_LENGTH = 2000  # characters
 MAX_NESTING = 24  # braces, before any parsing
@@ -37,7 +37,7 @@ _COLOR = re.compile(r"#?\w+")
 _MACRO = re.compile(r"\\(?:(?:re)?new|provide|def|let|[egx]def)")  # they multiply their text
 _TAG = re.compile(r"\\tag\{([^{}]*)\}")
 
-ziamath.config.svg2 = False  # glyphs as plain paths, which is all that QtSvg needs to know
+config.svg2 = False  # glyphs as plain paths, which is all that QtSvg needs to know
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def formula(source: str, pixels: float, color: str, *, display: bool) -> Formula
     try:
         tree = _read(source, display)
         tree.set("mathcolor", QColor(color).name())
-        drawn = ziamath.Math(tree, size=pixels * SCALE, margin=MARGIN_PX)
+        drawn = Math(tree, size=pixels * SCALE, margin=MARGIN_PX)
         width, height = drawn.getsize()
         below = -drawn.getyofst()
         limit = MAX_PX * max(1.0, pixels / 15)
