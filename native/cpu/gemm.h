@@ -1,9 +1,10 @@
 // Matrix products of the CPU: W [outputs, inputs] in any type of a model file times rows of
 // activations, in 8-bit integers (fast) or 32-bit floats (reference).
 //
-// A packed matrix is cut into panels of `panel_outputs` rows of W, the unit of work that callers hand
-// to threads: gemm_panel computes one panel for a set of activation rows, on the calling thread, without
-// allocating, so that callers (linear, moe, logits) can queue panels and fuse what follows.
+// A packed matrix is cut into panels of `panel_outputs` rows of W, the unit of work that callers
+// hand to threads: gemm_panel computes one panel for a set of activation rows, on the calling
+// thread, without allocating, so that callers (linear, moe, logits) can queue panels and fuse what
+// follows.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +28,8 @@ struct Rows {
 };
 
 // x → q, scale, sum for rows [begin, end).
-void quantize_rows(const float* x, int begin, int end, int inputs, int8_t* q, float* scale, float* sum);
+void quantize_rows(
+    const float* x, int begin, int end, int inputs, int8_t* q, float* scale, float* sum);
 
 enum class Compute { fast, reference };
 
@@ -42,15 +44,22 @@ struct PackedMatrix {
     int panels() const { return (outputs + panel_outputs - 1) / panel_outputs; }
 };
 
-// Bytes of a packed matrix: the file's bytes for `reference`, at most a few percent more for `fast`.
+// Bytes of a packed matrix: the file's bytes for `reference`, at most a few percent more for
+// `fast`.
 size_t packed_bytes(DType type, Compute compute, int outputs, int inputs);
 
 // Repacks rows [panel * panel_outputs, …) from the file's layout. `source` is the first byte of W.
 void pack_panel(const std::byte* source, const PackedMatrix& w, int panel);
 
-// out[i, o] = Σ_k x[rows[i], k] * W[panel * panel_outputs + o, k] for i < count, o < outputs of the panel.
+// out[i, o] = Σ_k x[rows[i], k] * W[panel * panel_outputs + o, k] for i < count, o < outputs of the
+// panel.
 //   rows: indices into x, or nullptr for 0 … count-1.   out: [count, out_stride]
-void gemm_panel(const PackedMatrix& w, int panel, const Rows& x, const int32_t* rows, int count, float* out,
+void gemm_panel(const PackedMatrix& w,
+                int panel,
+                const Rows& x,
+                const int32_t* rows,
+                int count,
+                float* out,
                 int out_stride);
 
 // One row of W as floats (embedding look-up, reference products).

@@ -31,9 +31,7 @@ class Candidates {
     }
 
     // Smaller z of the row are not wanted.
-    float threshold(int row) const {
-        return rows_[row].threshold.load(std::memory_order_relaxed);
-    }
+    float threshold(int row) const { return rows_[row].threshold.load(std::memory_order_relaxed); }
 
     // All z[i] of tokens first_token + i that are wanted.
     void offer(int row, const float* z, int count, int32_t first_token) {

@@ -144,7 +144,8 @@ struct Vec {
     }
     static constexpr int high_part = 1024;
 
-    // Keeps gcc from turning a chain of additions into a tree, whose leaves do not fit the registers.
+    // Keeps gcc from turning a chain of additions into a tree, whose leaves do not fit the
+    // registers.
     static Ints in_order(Ints v) {
 #ifdef __GNUC__
         __asm__("" : "+x"(v));

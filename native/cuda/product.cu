@@ -278,14 +278,14 @@ constexpr int activated_stride = gate_outputs + 4;
 
 template <DType type, int stages>
 __global__ void __launch_bounds__(32 * gate_warps, 2) gate_up_kernel(Weights gate,
-                                                                  Weights up,
-                                                                  const int8_t* q,
-                                                                  const float2* worth,
-                                                                  const int32_t* rows,
-                                                                  Items items,
-                                                                  int8_t* out,
-                                                                  float2* out_worth,
-                                                                  int positions) {
+                                                                     Weights up,
+                                                                     const int8_t* q,
+                                                                     const float2* worth,
+                                                                     const int32_t* rows,
+                                                                     Items items,
+                                                                     int8_t* out,
+                                                                     float2* out_worth,
+                                                                     int positions) {
     constexpr int n_tiles = item_rows / 8;
     SFUMATO_DYNAMIC_SHARED(shared);
     const Tile tile = tile_of(items, positions, item_rows);
