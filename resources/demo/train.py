@@ -371,7 +371,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, default=Path("build/guide"))
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=15000)
     parser.add_argument("--peak", type=float, default=1.8e-3, help="learning rate")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument(
