@@ -187,7 +187,7 @@ def test_loading_is_told_as_it_goes(start, model):
 
 
 def test_stop_is_honoured_within_one_step(start, model):
-    """The fourth step waits until Stop has been read."""
+    """A fourth step waits until Stop has been read; Stop may also arrive before it begins."""
     engine = start("stop")
     engine.load(model)
     engine.send(Generate(turn=1, messages=HELLO))
@@ -195,7 +195,8 @@ def test_stop_is_honoured_within_one_step(start, model):
         engine.next()  # Prefilled and three steps
     engine.send(Stop(1))
     events = engine.until(Finished)
-    assert (events[-1].reason, events[-1].steps) == ("stopped", 4)
+    assert events[-1].reason == "stopped"
+    assert 3 <= events[-1].steps <= 4
 
 
 def test_an_answer_that_waits_is_stopped_before_it_begins(start, model):
