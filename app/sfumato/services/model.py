@@ -7,7 +7,7 @@ from typing import Literal
 
 from PySide6.QtCore import QObject, Signal
 
-from sfumato.engine.protocol import CancelLoad, Device, Event, Failed, Load, Loaded, Loading, Ready
+from sfumato.engine.protocol import Device, Event, Failed, Load, Loaded, Loading, Ready
 from sfumato.paths import built_in_guide
 from sfumato.services.engine_client import EngineClient
 from sfumato.services.settings import SettingsService
@@ -92,10 +92,6 @@ class ModelService(QObject):
                 profile=settings.profile,
             )
         )
-
-    def cancel_load(self) -> None:
-        if self.state == "loading" and self._client.running:
-            self._client.request(CancelLoad())
 
     def _set(self, state: State) -> None:
         self.state = state
