@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,12 +18,11 @@ if library := os.environ.get("SFUMATO_NATIVE_LIBRARY"):
     spec.loader.exec_module(sys.modules[spec.name])
 
 from gpu import extension
+from opening import Open
 from sfumato.engine._native import Model
 from sfumato.engine.model_file import ModelFile
 from sfumato.engine.verify import open_model
 from tiny_model import TinyShape, write_tiny_model
-
-Open = Callable[..., Model]
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Open
+from opening import Open
 from sfumato.engine._native import Model, NativeError
 from sfumato.engine.model_file import ModelFile
 from sfumato.engine.verify import open_model

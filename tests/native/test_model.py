@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Open
 from matrices import error
+from opening import Open
 from reference import model as oracle
 from reference.logits import beliefs
 from sfumato.engine import verify
