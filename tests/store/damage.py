@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from sfumato.store import Store, chats, database, messages, presets, settings
+from sfumato.store import Store, chats, database, folders, messages, presets, settings
 from sfumato.store.settings import Settings
 
 PAGE = 4096
@@ -39,6 +39,8 @@ def fill(store: Store, count: int = 60, seed: int = 1) -> dict[int, str]:
         chats.save_draft(db, 0, "Not yet sent")
         presets.add_preset(db, "Terse", system_prompt="Be terse.")
         settings.save(db, Settings(theme="dark"))
+        if all(folder.name != "Empty" for folder in folders.list_folders(db)):
+            folders.add_folder(db, "Empty")
 
     store.write(write)
     return texts

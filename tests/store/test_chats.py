@@ -32,15 +32,6 @@ def test_pinned_chats_come_first(db):
     assert titles(db) == ["pinned", "other"]
 
 
-def test_folders_are_those_of_the_chats(db):
-    chat = chats.create_chat(db, folder="Work")
-    chats.create_chat(db, folder="art")
-    chats.move_chat(db, chat.id, "Home")
-    assert chats.list_folders(db) == ["art", "Home"]
-    chats.rename_folder(db, "Home", "House")
-    assert chats.get_chat(db, chat.id).folder == "House"
-
-
 def test_a_chat_keeps_what_its_answers_are_made_with(db):
     chat = chats.create_chat(db)
     sampler = SamplerValues(t_max=0.6, seed=0)

@@ -29,15 +29,19 @@ def test_names_of_steps_are_ordered_and_unique():
 
 
 def test_a_failing_step_leaves_the_database_as_it_was(monkeypatch):
-    def m003_breaks(db: sqlite3.Connection) -> None:
+    def m999_breaks(db: sqlite3.Connection) -> None:
         db.execute("CREATE TABLE half (x)")
         db.execute("INSERT INTO nowhere VALUES (1)")
 
     db = sqlite3.connect(":memory:", isolation_level=None)
-    monkeypatch.setattr(migrations, "MIGRATIONS", [*migrations.MIGRATIONS, m003_breaks])
+    monkeypatch.setattr(migrations, "MIGRATIONS", [*migrations.MIGRATIONS, m999_breaks])
     with pytest.raises(sqlite3.OperationalError):
         migrations.migrate(db)
-    assert migrations.applied(db) == ["m001_initial", "m002_search"]
+    assert migrations.applied(db) == [
+        "m001_initial",
+        "m002_search",
+        "m003_folders",
+    ]
     assert db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'half'").fetchone() is None
     db.close()
 

@@ -2,6 +2,7 @@ import contextlib
 import random
 import zlib
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +19,8 @@ def step_records(draw: st.DrawFn) -> list[StepRecord]:
     tokens = st.tuples(st.integers(0, 262_143), st.text(max_size=4))
     bits = st.binary(min_size=positions, max_size=positions)
     records = []
+    pieces = st.text(max_size=4)
+    noisy = draw(st.booleans())
     for _ in range(draw(st.integers(0 if positions == 0 else 1, 6))):
         row = draw(st.lists(tokens, min_size=positions, max_size=positions))
         records.append(
@@ -29,6 +32,11 @@ def step_records(draw: st.DrawFn) -> list[StepRecord]:
                 accepted=bytes(byte & 1 for byte in draw(bits)),
                 mean_entropy=draw(FLOATS),
                 ms=draw(FLOATS),
+                noise_pieces=[
+                    draw(st.just(piece) | pieces | st.just("\ud800")) for _, piece in row
+                ]
+                if noisy
+                else [],
             )
         )
     return records
@@ -39,16 +47,30 @@ def test_a_recording_comes_back_exactly(records):
     assert decode_recording(encode_recording(records)) == records
 
 
-@given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda b: MAGIC + b"\x01" + b))
+VERSIONS = st.sampled_from([MAGIC + b"\x01", MAGIC + b"\x02"])
+
+
+@given(st.binary(max_size=200) | st.builds(bytes.__add__, VERSIONS, st.binary(max_size=200)))
 def test_bytes_that_are_no_recording_are_refused(data):
     with pytest.raises(StoreError):
         decode_recording(data)
 
 
-@given(st.binary(max_size=400))
-def test_a_compressed_body_of_anything_is_refused_or_read(body):
+@given(VERSIONS, st.binary(max_size=400))
+def test_a_compressed_body_of_anything_is_refused_or_read(version, body):
     with contextlib.suppress(StoreError):
-        decode_recording(MAGIC + b"\x01" + zlib.compress(body))
+        decode_recording(version + zlib.compress(body))
+
+
+@given(step_records().filter(len), st.data())
+def test_a_body_with_a_wrong_byte_is_refused_or_read(records, data):
+    encoded = encode_recording(records)
+    body = bytearray(zlib.decompress(encoded[5:]))
+    at = data.draw(st.integers(0, len(body) - 1))
+    body[at] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(StoreError):
+        for record in decode_recording(encoded[:5] + zlib.compress(bytes(body))):
+            assert len(record.noise_pieces) in (0, len(record.pieces))
 
 
 @given(step_records().filter(len), st.data())
@@ -67,7 +89,42 @@ def test_a_recording_with_a_flipped_bit_or_a_lost_end_is_refused(records, data):
 
 def test_a_recording_of_a_newer_version_says_so():
     with pytest.raises(StoreError, match="newer"):
-        decode_recording(MAGIC + b"\x02" + b"anything")
+        decode_recording(MAGIC + b"\x03" + b"anything")
+
+
+# Two steps of "a", "b" then "a", "c", as version 1 wrote them.
+VERSION_1 = bytes.fromhex(
+    "5346554d01789c636660646000e244263095c40ca692991898c01210f0c31e42ab388054cd9a09023ba1626a"
+    "0e408560a50e0147b725000012a50a37"
+)
+
+
+def test_a_recording_from_before_noise_was_kept_is_read_without():
+    first, second = decode_recording(VERSION_1)
+    assert (first.pieces, second.pieces) == (["a", "b"], ["a", "c"])
+    assert (second.ids, second.entropy, second.accepted) == ([1, 3], b"\x05\x06", b"\1\1")
+    assert first.noise_pieces == second.noise_pieces == []
+    assert decode_recording(encode_recording([first, second])) == [first, second]
+
+
+def test_noise_missing_in_one_step_is_kept_in_none():
+    with_noise = StepRecord(1, [1], ["a"], b"\0", b"\0", 0, 0, ["x"])
+    without = StepRecord(2, [1], ["a"], b"\0", b"\0", 0, 0)
+    assert [r.noise_pieces for r in decode_recording(encode_recording([with_noise, without]))] == [
+        [],
+        [],
+    ]
+
+
+@pytest.mark.parametrize("pieces", [[f"n{i}" for i in range(65_535)], ["x" * 70_000]])
+def test_noise_beyond_any_bound_is_left_out_and_the_draft_kept(pieces):
+    count = len(pieces)
+    step = StepRecord(
+        1, [1] * count, ["a"] * count, bytes(count), bytes(count), 0, 0, noise_pieces=pieces
+    )
+    (read,) = decode_recording(encode_recording([step]))
+    assert read.pieces == step.pieces
+    assert read.noise_pieces == []
 
 
 def test_a_bomb_is_refused():
@@ -104,14 +161,29 @@ def settling_block(steps: int, seed: int = 1) -> list[StepRecord]:
                 bytes(int(e < 60) for e in entropy),
                 sum(entropy) / 256,
                 11.5,
+                [
+                    f"w{i if e < 60 else rng.randrange(262_144)}"
+                    for i, e in zip(ids, entropy, strict=True)
+                ],
             )
         )
     return records
 
 
+def without_noise(steps: list[StepRecord]) -> list[StepRecord]:
+    return [msgspec.structs.replace(step, noise_pieces=[]) for step in steps]
+
+
 @pytest.mark.parametrize(("steps", "limit"), [(12, 12_000), (48, 40_000)])
 def test_a_block_takes_few_bytes(steps, limit):
-    assert len(encode_recording(settling_block(steps))) < limit
+    assert len(encode_recording(without_noise(settling_block(steps)))) < limit
+
+
+@pytest.mark.parametrize(("steps", "limit"), [(12, 12_000), (48, 40_000)])
+def test_noise_takes_about_as_many_bytes_again(steps, limit):
+    records = settling_block(steps)
+    more = len(encode_recording(records)) - len(encode_recording(without_noise(records)))
+    assert 0 < more < limit
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Chats: the list, folders, pins, drafts, deleting with a way back."""
+"""Chats: the list, pins, drafts, deleting with a way back."""
 
 from __future__ import annotations
 
@@ -78,25 +78,8 @@ def list_deleted_chats(db: sqlite3.Connection) -> list[Chat]:
     return [_chat(row) for row in rows]
 
 
-def list_folders(db: sqlite3.Connection) -> list[str]:
-    rows = db.execute(
-        "SELECT DISTINCT folder FROM chats WHERE folder <> '' AND deleted_ms IS NULL"
-        " ORDER BY folder COLLATE NOCASE"
-    )
-    return [folder for (folder,) in rows]
-
-
 def rename_chat(db: sqlite3.Connection, chat_id: int, title: str) -> None:
     db.execute("UPDATE chats SET title = ? WHERE id = ?", (storable(title), chat_id))
-
-
-def move_chat(db: sqlite3.Connection, chat_id: int, folder: str) -> None:
-    """Into a folder, or out of any with ""."""
-    db.execute("UPDATE chats SET folder = ? WHERE id = ?", (storable(folder), chat_id))
-
-
-def rename_folder(db: sqlite3.Connection, folder: str, name: str) -> None:
-    db.execute("UPDATE chats SET folder = ? WHERE folder = ?", (storable(name), folder))
 
 
 def pin_chat(db: sqlite3.Connection, chat_id: int, pinned: bool) -> None:

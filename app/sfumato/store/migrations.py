@@ -153,3 +153,13 @@ def m002_search(db: sqlite3.Connection) -> None:
             f" BEGIN {remove}; {insert}; END"
         )
         db.execute(f"INSERT INTO {index} ({index}) VALUES ('rebuild')")
+
+
+@migration
+def m003_folders(db: sqlite3.Connection) -> None:
+    """Folders that no chat is in, and which are collapsed (folders.py)."""
+    # The time keeps a row from looking like one of sqlite_sequence to `salvage`.
+    db.execute(
+        "CREATE TABLE folders (name TEXT PRIMARY KEY, collapsed INTEGER NOT NULL,"
+        " created_ms INTEGER NOT NULL)"
+    )

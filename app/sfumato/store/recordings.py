@@ -10,7 +10,12 @@ A recording is MAGIC, one version byte, and a zlib stream of
     steps    per step: u32 step, f64 mean entropy, f64 ms
     planes   all steps' table indices (low bytes, then high bytes), entropy, accepted bits;
              [steps, positions] each, as difference to the step before
-all little-endian.
+    noise    u8 1 where it was kept, and then u16 count of the pieces that are not the draft's, in
+             the order they appear; their lengths (low bytes, then high bytes), their UTF-8; and
+             [steps, positions] of u16 (low bytes, then high bytes): 0 the piece of the draft,
+             1 the next piece of the list, n the piece n - 2 before the last one met
+all little-endian. Version 1 ends before the noise. Of the noise only the text is kept: nine tenths
+of the random ids occur once, and each costs as much as two positions of a draft.
 """
 
 from __future__ import annotations
@@ -32,8 +37,10 @@ log = logging.getLogger(__name__)
 
 FILE_NAME = "recordings.db"
 MAGIC = b"SFUM"
-VERSION = 1
+VERSION = 2
+NO_NOISE = 1  # the last version that kept none
 MAX_DECODED_BYTES = 64 * 1024 * 1024
+MAX_NOISE_PIECES = 0xFFFE  # so that the furthest one back has a code
 
 
 class StepRecord(msgspec.Struct, frozen=True):
@@ -46,6 +53,7 @@ class StepRecord(msgspec.Struct, frozen=True):
     accepted: bytes  # 0 or 1
     mean_entropy: float  # nats
     ms: float
+    noise_pieces: list[str] = []  # what the model held after the step; empty: not kept
 
 
 def encode_recording(steps: list[StepRecord]) -> bytes:
@@ -83,29 +91,59 @@ def encode_recording(steps: list[StepRecord]) -> bytes:
     parts += [struct.pack("<Idd", r.step, r.mean_entropy, r.ms) for r in steps]
     changed = _difference(indices)
     parts += [
-        (changed & 0xFF).astype(np.uint8).tobytes(),
-        (changed >> 8).astype(np.uint8).tobytes(),
+        _split_bytes(changed),
         _difference(entropy).tobytes(),
         np.packbits(_difference(accepted) & 1).tobytes(),
+        _encode_noise(steps),
     ]
     return MAGIC + bytes([VERSION]) + zlib.compress(b"".join(parts))
 
 
+def _encode_noise(steps: list[StepRecord]) -> bytes:
+    """What was not kept in every step, or holds too many different pieces, is not kept at all."""
+    listed: dict[str, int] = {}
+    codes: list[int] = []
+    for record in steps:
+        if len(record.noise_pieces) != len(record.pieces):
+            return b"\0"
+        for draft, held in zip(record.pieces, record.noise_pieces, strict=True):
+            if held == draft:
+                codes.append(0)
+            elif (at := listed.get(held)) is None:
+                listed[held] = len(listed)
+                codes.append(1)
+            else:
+                codes.append(len(listed) - at + 1)
+    texts = [piece.encode("utf-8", "surrogatepass") for piece in listed]
+    if len(texts) > MAX_NOISE_PIECES or max(map(len, texts), default=0) > 0xFFFF:
+        return b"\0"
+    lengths = np.array([len(text) for text in texts], np.uint16)
+    return b"".join(
+        (
+            struct.pack("<BH", 1, len(texts)),
+            _split_bytes(lengths),
+            *texts,
+            _split_bytes(np.array(codes, np.uint16)),
+        )
+    )
+
+
 def decode_recording(data: bytes) -> list[StepRecord]:
-    """Raises StoreError for anything that `encode_recording` of this version did not make."""
-    if data[:4] != MAGIC:
+    """Raises StoreError for anything that `encode_recording` up to this version did not make."""
+    version = data[4] if data[:4] == MAGIC and len(data) > 4 else 0
+    if version < 1:
         raise StoreError("This recording is damaged and cannot be shown; the answer is unharmed.")
-    if data[4:5] != bytes([VERSION]):
+    if version > VERSION:
         raise StoreError("This recording was made by a newer Sfumato; update to watch it.")
     try:
-        return _decode(_inflate(data[5:]))
+        return _decode(_inflate(data[5:]), with_noise=version > NO_NOISE)
     except (ValueError, struct.error, zlib.error, IndexError) as error:
         raise StoreError(
             f"This recording is damaged and cannot be shown ({error}); the answer is unharmed."
         ) from error
 
 
-def _decode(body: bytes) -> list[StepRecord]:
+def _decode(body: bytes, *, with_noise: bool) -> list[StepRecord]:
     at = 2
     (count,) = struct.unpack_from("<H", body, 0)
     table: list[tuple[int, str]] = []
@@ -122,7 +160,8 @@ def _decode(body: bytes) -> list[StepRecord]:
     heads = [struct.unpack_from("<Idd", body, at + 20 * step) for step in range(steps)]
     at += 20 * steps
     cells = steps * positions
-    if len(body) != at + 3 * cells + (cells + 7) // 8:
+    noise_at = at + 3 * cells + (cells + 7) // 8
+    if len(body) < noise_at or (len(body) > noise_at) != with_noise:
         raise ValueError(f"{len(body)} bytes do not hold {steps} steps of {positions} positions")
 
     def plane(offset: int) -> NDArray[np.uint8]:
@@ -134,21 +173,61 @@ def _decode(body: bytes) -> list[StepRecord]:
     entropy = np.cumsum(plane(2), axis=0, dtype=np.uint8)
     bits = np.unpackbits(np.frombuffer(body, np.uint8, offset=at + 3 * cells), count=cells)
     accepted = np.cumsum(bits.reshape(steps, positions), axis=0, dtype=np.uint8) & 1
+    rows = [[table[index] for index in row] for row in indices.tolist()]
+    drafts = [[piece for _, piece in row] for row in rows]
+    noise = _decode_noise(body[noise_at:], drafts) if with_noise else [[] for _ in drafts]
     records = []
     for step, (number, mean_entropy, ms) in enumerate(heads):
-        tokens = [table[index] for index in indices[step].tolist()]
         records.append(
             StepRecord(
                 step=number,
-                ids=[token_id for token_id, _ in tokens],
-                pieces=[piece for _, piece in tokens],
+                ids=[token_id for token_id, _ in rows[step]],
+                pieces=drafts[step],
                 entropy=entropy[step].tobytes(),
                 accepted=accepted[step].tobytes(),
                 mean_entropy=mean_entropy,
                 ms=ms,
+                noise_pieces=noise[step],
             )
         )
     return records
+
+
+def _decode_noise(data: bytes, drafts: list[list[str]]) -> list[list[str]]:
+    """The pieces the model held, [steps][positions]; [steps] empty lists where none were kept."""
+    if data[0] != 1:
+        if data != b"\0":
+            raise ValueError("the noise is neither there nor missing")
+        return [[] for _ in drafts]
+    (count,) = struct.unpack_from("<H", data, 1)
+    lengths = _join_bytes(data, 3, count).tolist()
+    at = 3 + 2 * count
+    listed = []
+    for length in lengths:
+        listed.append(data[at : at + length].decode("utf-8", "surrogatepass"))
+        at += length
+    cells = sum(map(len, drafts))
+    if len(data) != at + 2 * cells:
+        raise ValueError(f"{len(data)} bytes of noise do not hold {cells} positions")
+    codes = _join_bytes(data, at, cells).astype(np.int64)
+    met = np.cumsum(codes == 1)
+    listed_at = np.where(codes == 1, met - 1, met - codes + 1)[codes > 0]
+    if (int(met[-1]) if cells else 0) != count or (listed_at < 0).any():
+        raise ValueError("the noise names pieces that are not in its list")
+    others = iter(listed_at.tolist())
+    kept = iter((codes > 0).tolist())
+    return [[listed[next(others)] if next(kept) else piece for piece in row] for row in drafts]
+
+
+def _split_bytes(values: NDArray[np.uint16]) -> bytes:
+    """All low bytes, then all high bytes: each compresses better by itself."""
+    return values.astype("<u2").view(np.uint8).reshape(-1, 2).T.tobytes()
+
+
+def _join_bytes(data: bytes, at: int, count: int) -> NDArray[np.uint16]:
+    """`count` values that `_split_bytes` wrote at `at`. Raises ValueError where they are cut."""
+    low, high = np.frombuffer(data, np.uint8, 2 * count, at).reshape(2, count).astype(np.uint16)
+    return low | high << 8
 
 
 def _difference(plane: NDArray[np.uint16] | NDArray[np.uint8]) -> NDArray[np.uint16]:

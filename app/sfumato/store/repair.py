@@ -211,7 +211,7 @@ def _merge(found: salvage.Found, db: sqlite3.Connection) -> int:
     nor by another of the same length: stored texts only grow, so a difference there is damage.
     """
     tables = found.tables
-    for table in ("presets", "settings", "drafts", "repairs"):
+    for table in ("presets", "settings", "drafts", "folders", "repairs"):
         _replace(db, table, tables[table].values())
     presets = {row[0] for row in db.execute("SELECT id FROM presets")}
     _replace(

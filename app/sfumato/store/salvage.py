@@ -72,6 +72,7 @@ _SHAPES: dict[str, tuple[Callable[[Value], bool], ...]] = {
     "repairs": (_null, _text, lambda v: v in (0, 1)),
     "settings": (_text, _text),
     "migrations": (lambda v: isinstance(v, str) and _STEP.match(v) is not None, _int),
+    "folders": (_text, lambda v: v in (0, 1), lambda v: isinstance(v, int) and v > 1),
 }
 
 

@@ -6,7 +6,7 @@
     store.read(messages.load_conversation, chat.id)         # in the calling thread, any thread
 
 What can be asked for are the functions of this package whose first argument is the database:
-`chats`, `messages`, `search`, `presets`, `settings`, `recordings`, `export`, `repair`.
+`chats`, `folders`, `messages`, `search`, `presets`, `settings`, `recordings`, `export`, `repair`.
 """
 
 from __future__ import annotations

@@ -46,6 +46,11 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True):
     deleted_ms: int | None = None
 
 
+class Folder(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    collapsed: bool = False
+
+
 class AnswerStats(msgspec.Struct, frozen=True, kw_only=True):
     """How an answer was made."""
 
