@@ -368,6 +368,25 @@
    <source>Previous 7 days</source>
    <translation>Letzte 7 Tage</translation>
   </message>
+  <message>
+   <source>Folder %1</source>
+   <translation>Ordner %1</translation>
+  </message>
+  <message>
+   <source>collapsed</source>
+   <translation>zugeklappt</translation>
+  </message>
+  <message>
+   <source>expanded</source>
+   <translation>aufgeklappt</translation>
+  </message>
+  <message numerus="yes">
+   <source>%n chat(s)</source>
+   <translation>
+    <numerusform>%n Gespräch</numerusform>
+    <numerusform>%n Gespräche</numerusform>
+   </translation>
+  </message>
  </context>
  <context>
   <name>ChatSidebar</name>
@@ -430,6 +449,30 @@
   <message>
    <source>Export all chats…</source>
    <translation>Alle Gespräche exportieren …</translation>
+  </message>
+  <message>
+   <source>New chat here</source>
+   <translation>Neues Gespräch hier</translation>
+  </message>
+  <message>
+   <source>Delete folder, keep its chats</source>
+   <translation>Ordner löschen, Gespräche behalten</translation>
+  </message>
+  <message>
+   <source>Move to folder</source>
+   <translation>In Ordner verschieben</translation>
+  </message>
+  <message>
+   <source>No folder</source>
+   <translation>Kein Ordner</translation>
+  </message>
+  <message>
+   <source>New folder</source>
+   <translation>Neuer Ordner</translation>
+  </message>
+  <message>
+   <source>New folder %1</source>
+   <translation>Neuer Ordner %1</translation>
   </message>
  </context>
  <context>
@@ -889,6 +932,10 @@
   <message>
    <source>%1 of %2 tokens</source>
    <translation>%1 von %2 Token</translation>
+  </message>
+  <message>
+   <source>Folder “%1” deleted; its chats are still there</source>
+   <translation>Ordner „%1“ gelöscht; seine Gespräche sind noch da</translation>
   </message>
  </context>
  <context>
@@ -1626,3 +1673,7 @@
   </message>
  </context>
 </TS>
+  <message>
+   <source>Name of the folder</source>
+   <translation>Name des Ordners</translation>
+  </message>

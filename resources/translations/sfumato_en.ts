@@ -10,6 +10,13 @@
     <numerusform>%n results</numerusform>
    </translation>
   </message>
+  <message numerus="yes">
+   <source>%n chat(s)</source>
+   <translation>
+    <numerusform>%n chat</numerusform>
+    <numerusform>%n chats</numerusform>
+   </translation>
+  </message>
  </context>
  <context>
   <name>CodeBlock</name>

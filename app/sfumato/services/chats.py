@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
@@ -10,8 +11,16 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from sfumato.errors import KnownError, StoreError
 from sfumato.services.settings import SettingsService
 from sfumato.services.store_calls import StoreCalls
-from sfumato.store import chats, export, messages, search
-from sfumato.store.types import Chat, Conversation, ImportReport, Message, SamplerValues, SearchHit
+from sfumato.store import chats, export, folders, messages, search
+from sfumato.store.types import (
+    Chat,
+    Conversation,
+    Folder,
+    ImportReport,
+    Message,
+    SamplerValues,
+    SearchHit,
+)
 
 DRAFT_MS = 800  # a draft is on disk within two seconds of typing
 
@@ -23,6 +32,7 @@ class Chats(QObject):
     opened = Signal(object)
     changed = Signal(object)
     chat_deleted = Signal(int, str)  # id and title, to offer Undo
+    folder_removed = Signal(str, object)  # name and the ids of its chats, to offer Undo
     message_deleted = Signal(int)
     imported = Signal(object)  # ImportReport
     exported = Signal(str)  # path
@@ -36,6 +46,7 @@ class Chats(QObject):
         self._settings = settings
         self._conversation: Conversation | None = None
         self._new_draft = ""  # of the chat that does not exist yet
+        self.new_folder = ""  # where that chat will be
         self._draft: tuple[int, str] | None = None
         self._draft_timer = QTimer(self, singleShot=True, interval=DRAFT_MS)
         self._draft_timer.timeout.connect(self.flush_draft)
@@ -46,6 +57,9 @@ class Chats(QObject):
     def all(self) -> list[Chat]:
         """Pinned first, then the most recently used."""
         return self._calls.read(chats.list_chats)
+
+    def folders(self) -> list[Folder]:
+        return self._calls.read(folders.list_folders)
 
     def search(self, query: str) -> list[SearchHit]:
         return self._calls.read(search.search, query)
@@ -78,9 +92,10 @@ class Chats(QObject):
         self._settings.change(last_chat_id=chat_id)
         self.opened.emit(self._conversation)
 
-    def open_new(self) -> None:
-        """An empty conversation; its chat is made with the first prompt."""
+    def open_new(self, folder: str = "") -> None:
+        """An empty conversation; its chat is made with the first prompt, in this folder."""
         self.flush_draft()
+        self.new_folder = folder
         self._conversation = None
         self._settings.change(last_chat_id=None)
         self.opened.emit(None)
@@ -146,7 +161,7 @@ class Chats(QObject):
         self.refresh(chat_id)
 
     def pin(self, chat_id: int, pinned: bool) -> None:
-        self._calls.submit(chats.pin_chat, chat_id, pinned, then=lambda _: self.listed.emit())
+        self._calls.submit(chats.pin_chat, chat_id, pinned, then=self._listed)
 
     def delete(self, chat_id: int) -> None:
         title = next((chat.title for chat in self.all() if chat.id == chat_id), "")
@@ -193,6 +208,40 @@ class Chats(QObject):
                 thinking=thinking,
                 then=lambda chat: self.refresh(chat.id),
             )
+
+    # Folders
+
+    def move(self, chat_id: int, folder: str) -> None:
+        """Into a folder, or out of any with ""."""
+        self._calls.submit(folders.move_chat, chat_id, folder, then=self._listed)
+
+    def add_folder(self, name: str, chat_ids: Sequence[int] = ()) -> None:
+        if name.strip():
+            self._calls.submit(folders.add_folder, name.strip(), chat_ids, then=self._listed)
+
+    def rename_folder(self, folder: str, name: str) -> None:
+        if name.strip():
+            self._calls.submit(
+                folders.rename_folder,
+                folder,
+                name.strip(),
+                then=self._listed,
+            )
+
+    def remove_folder(self, folder: str) -> None:
+        """Its chats stay."""
+
+        def removed(chat_ids: list[int]) -> None:
+            self.listed.emit()
+            self.folder_removed.emit(folder, chat_ids)
+
+        self._calls.submit(folders.remove_folder, folder, then=removed)
+
+    def collapse_folder(self, folder: str, collapsed: bool) -> None:
+        self._calls.submit(folders.collapse_folder, folder, collapsed, then=self._listed)
+
+    def _listed(self, _: object) -> None:
+        self.listed.emit()
 
     # Messages
 

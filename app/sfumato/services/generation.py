@@ -109,6 +109,7 @@ class Generation(QObject):
             return
         chat_id = self._chats.chat_id
         settings = self._settings.current
+        folder = self._chats.new_folder
         self._chats.drop_draft()
         self._left_out = 0
 
@@ -116,6 +117,7 @@ class Generation(QObject):
             chat = (
                 chats.create_chat(
                     db,
+                    folder=folder,
                     system_prompt=settings.system_prompt,
                     preset_id=settings.preset_id,
                     sampler=settings.sampler,

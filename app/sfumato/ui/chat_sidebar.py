@@ -1,10 +1,13 @@
-"""The list of chats: search, open, rename, pin, duplicate, export, delete."""
+"""The list of chats and their folders: search, open, rename, pin, move, export, delete."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from PySide6.QtCore import (
     QAbstractItemModel,
     QItemSelectionModel,
+    QMimeData,
     QModelIndex,
     QPersistentModelIndex,
     QPoint,
@@ -14,7 +17,19 @@ from PySide6.QtCore import (
     QTimer,
     Signal,
 )
-from PySide6.QtGui import QAction, QKeyEvent, QKeySequence, QPainter, QPen
+from PySide6.QtGui import (
+    QAction,
+    QContextMenuEvent,
+    QDrag,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QKeyEvent,
+    QKeySequence,
+    QPainter,
+    QPen,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -29,26 +44,32 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sfumato.store.types import Chat, SearchHit
+from sfumato.store.types import Chat, Folder, SearchHit
 from sfumato.ui.item_models.chat_list_model import ChatListModel, Row
 from sfumato.ui.theme import SIDEBAR_PX, Theme
 from sfumato.ui.widgets import IconButton
 
 SEARCH_MS = 150
+INDENT_PX = 16  # of a chat within a folder
+CHAT_MIME = "application/x-sfumato-chat"
 _Index = QModelIndex | QPersistentModelIndex
 
 
 class _Delegate(QStyledItemDelegate):
     renamed = Signal(int, str)
+    folder_renamed = Signal(str, str)
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self._theme = theme
         self.open_id: int | None = None
+        self.drop_folder: str | None = None  # where a chat that is dragged would go
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
         row: Row = index.data(ChatListModel.RowRole)
         px = self._theme.px
+        if row.is_folder:
+            return QSize(80, px(32))
         if row.chat_id is None:
             return QSize(80, px(28 if index.row() == 0 else 40))
         return QSize(80, px(52 if row.snippet else 32))
@@ -60,23 +81,32 @@ class _Delegate(QStyledItemDelegate):
         state = option.state
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if row.chat_id is None:
+        if row.chat_id is None and not row.is_folder:
             painter.setFont(theme.interface_font(12, semibold=True))
             painter.setPen(colors.secondary)
             text_rect = rect.adjusted(8, 0, -8, -theme.px(6))
             painter.drawText(text_rect, Qt.AlignmentFlag.AlignBottom, row.title)
             painter.restore()
             return
-        selected = row.chat_id == self.open_id
+        if row.is_folder:
+            selected = row.collapsed and self.open_id in row.inside
+        else:
+            selected = row.chat_id == self.open_id
         if selected or state & QStyle.StateFlag.State_MouseOver:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(colors.hover)
             painter.drawRoundedRect(rect.adjusted(0, 1, 0, -1), 8, 8)
-        if state & QStyle.StateFlag.State_HasFocus:
+        drops = row.is_folder and row.folder == self.drop_folder
+        if drops or state & QStyle.StateFlag.State_HasFocus:
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(colors.accent, 1.5))
             painter.drawRoundedRect(rect.adjusted(1, 2, -1, -2), 7, 7)
         inner = rect.adjusted(8, 0, -8, 0)
+        if row.is_folder:
+            self._paint_folder(painter, inner, row)
+            painter.restore()
+            return
+        inner.setLeft(inner.left() + self._indent(row))
         if row.pinned:
             icon = theme.icon("pin", size=14)
             size = theme.px(14)
@@ -106,30 +136,137 @@ class _Delegate(QStyledItemDelegate):
             painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter, title)
         painter.restore()
 
+    def _indent(self, row: Row) -> int:
+        """Chats of a folder stand under its name; in what a search found nothing does."""
+        inside = row.chat_id is not None and row.folder
+        return self._theme.px(INDENT_PX) if inside else 0
+
+    def _paint_folder(self, painter: QPainter, rect: QRect, row: Row) -> None:
+        theme = self._theme
+        size = theme.px(14)
+        chevron = "chevron-right" if row.collapsed else "chevron-down"
+        for name in (chevron, "folder" if row.collapsed else "folder-open"):
+            spot = QRect(rect.left(), rect.center().y() - size // 2, size, size)
+            theme.icon(name, size=14).paint(painter, spot)
+            rect.setLeft(spot.right() + theme.px(6))
+        painter.setFont(theme.figures_font(12))
+        painter.setPen(theme.colors.secondary)
+        count = str(len(row.inside)) if row.inside else ""
+        painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, count)
+        rect.setRight(rect.right() - painter.fontMetrics().horizontalAdvance(count) - theme.px(8))
+        painter.setFont(theme.interface_font(semibold=True))
+        painter.setPen(theme.colors.ink)
+        name = painter.fontMetrics().elidedText(
+            row.title, Qt.TextElideMode.ElideRight, rect.width()
+        )
+        painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter, name)
+
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: _Index) -> QWidget:
         editor = QLineEdit(parent)
-        editor.setAccessibleName(self.tr("Name of the chat"))
+        row: Row = index.data(ChatListModel.RowRole)
+        editor.setAccessibleName(
+            self.tr("Name of the folder") if row.is_folder else self.tr("Name of the chat")
+        )
         return editor
 
     def updateEditorGeometry(
         self, editor: QWidget, option: QStyleOptionViewItem, index: _Index
     ) -> None:
-        editor.setGeometry(option.rect.adjusted(6, 0, -6, 0))
+        indent = self._indent(index.data(ChatListModel.RowRole))
+        editor.setGeometry(option.rect.adjusted(6 + indent, 0, -6, 0))
 
     def setModelData(self, editor: QWidget, model: QAbstractItemModel, index: _Index) -> None:
         row: Row = index.data(ChatListModel.RowRole)
-        if isinstance(editor, QLineEdit) and row.chat_id is not None and editor.text() != row.title:
+        if not isinstance(editor, QLineEdit) or editor.text() == row.title:
+            return
+        if row.is_folder:
+            self.folder_renamed.emit(row.folder, editor.text())
+        elif row.chat_id is not None:
             self.renamed.emit(row.chat_id, editor.text())
 
 
 class _List(QListView):
     opened = Signal(object)  # Row
+    collapsed = Signal(str, bool)
+    moved = Signal(int, str)
+    dragged_over = Signal(object)  # folder, "" for none of them, None for the end of the drag
+    menu_wanted = Signal(object, QPoint)  # Row or None, where on the screen
+
+    def _row_at(self, point: QPoint) -> Row | None:
+        index = self.indexAt(point)
+        row: Row | None = index.data(ChatListModel.RowRole) if index.isValid() else None
+        return row
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
-            self.opened.emit(self.currentIndex().data(ChatListModel.RowRole))
+        index = self.currentIndex()
+        row: Row | None = index.data(ChatListModel.RowRole) if index.isValid() else None
+        keys = Qt.Key
+        key = event.key()
+        if row is None or self.state() == QAbstractItemView.State.EditingState:
+            super().keyPressEvent(event)  # the editor passes on what it does not need
+        elif key in (keys.Key_Return, keys.Key_Enter):
+            self.opened.emit(row)
+        elif row.is_folder and key == keys.Key_Space:
+            self.collapsed.emit(row.folder, not row.collapsed)
+        elif row.is_folder and key == keys.Key_Left:
+            self.collapsed.emit(row.folder, True)
+        elif row.is_folder and key == keys.Key_Right and row.collapsed:
+            self.collapsed.emit(row.folder, False)
+        elif key == keys.Key_Left and row.folder:
+            model = self.model()
+            assert isinstance(model, ChatListModel)
+            self.setCurrentIndex(model.index(model.number_of_folder(row.folder)))
+        elif row.is_folder and key == keys.Key_Right and row.inside:
+            self.setCurrentIndex(self.model().index(index.row() + 1, 0))
+        else:
+            super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
+            point = self.visualRect(self.currentIndex()).center()
+        else:
+            point = event.pos()
+        self.menu_wanted.emit(self._row_at(point), self.viewport().mapToGlobal(point))
+
+    # A chat is dragged into a folder, or out of it.
+
+    def startDrag(self, actions: Qt.DropAction) -> None:
+        index = self.currentIndex()
+        row: Row | None = index.data(ChatListModel.RowRole) if index.isValid() else None
+        if row is None or row.chat_id is None:
             return
-        super().keyPressEvent(event)
+        data = QMimeData()
+        data.setData(CHAT_MIME, str(row.chat_id).encode())
+        drag = QDrag(self)
+        drag.setMimeData(data)
+        drag.setPixmap(self.viewport().grab(self.visualRect(index)))
+        drag.exec(Qt.DropAction.MoveAction)
+        self.dragged_over.emit(None)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasFormat(CHAT_MIME):
+            event.acceptProposedAction()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        super().dragMoveEvent(event)  # scrolls near the edges
+        if event.mimeData().hasFormat(CHAT_MIME):
+            self.dragged_over.emit(self._folder_at(event.position().toPoint()))
+            event.acceptProposedAction()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        super().dragLeaveEvent(event)
+        self.dragged_over.emit(None)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        data = bytes(event.mimeData().data(CHAT_MIME).data())
+        if data.isdigit():
+            self.moved.emit(int(data), self._folder_at(event.position().toPoint()))
+            event.acceptProposedAction()
+        self.dragged_over.emit(None)
+
+    def _folder_at(self, point: QPoint) -> str:
+        row = self._row_at(point)
+        return row.folder if row is not None else ""
 
 
 class ChatSidebar(QFrame):
@@ -142,6 +279,12 @@ class ChatSidebar(QFrame):
     import_wanted = Signal()
     export_all_wanted = Signal()
     deleted = Signal(int)
+    moved = Signal(int, str)  # chat, folder ("" is none)
+    folder_added = Signal(str, object)  # name, ids of the chats to put in
+    folder_renamed = Signal(str, str)
+    folder_removed = Signal(str)
+    folder_collapsed = Signal(str, bool)
+    new_in_folder_wanted = Signal(str)
     searched = Signal(str)
     settings_wanted = Signal()
 
@@ -153,6 +296,9 @@ class ChatSidebar(QFrame):
         self._search.setPlaceholderText(self.tr("Search"))
         self._search.setClearButtonEnabled(False)
         self._search.setAccessibleName(self.tr("Search in all chats"))
+        self._chats: tuple[list[Chat], int, list[Folder]] = ([], 0, [])
+        self._waits = False  # for the end of an edit, which showing other rows would cut off
+        self._to_name: str | None = None  # a folder that was just made
         self._search_timer = QTimer(self, singleShot=True, interval=SEARCH_MS)
         self._search.textChanged.connect(lambda _: self._search_timer.start())
         self._search_timer.timeout.connect(lambda: self.searched.emit(self._search.text().strip()))
@@ -168,12 +314,19 @@ class ChatSidebar(QFrame):
         self._list.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
         self._list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self._list.customContextMenuRequested.connect(self._show_menu)
+        self._list.setDragEnabled(True)
+        self._list.setAcceptDrops(True)
+        self._list.setDropIndicatorShown(False)
+        self._list.menu_wanted.connect(self._show_menu)
+        self._list.collapsed.connect(self.folder_collapsed)
+        self._list.moved.connect(self.moved)
+        self._list.dragged_over.connect(self._show_drop)
         self._list.clicked.connect(lambda index: self._open(index.data(ChatListModel.RowRole)))
         self._list.opened.connect(self._open)
         self._delegate = _Delegate(theme, self._list)
         self._delegate.renamed.connect(self.renamed)
+        self._delegate.folder_renamed.connect(self.folder_renamed)
+        self._delegate.closeEditor.connect(self._edited)
         self._list.setItemDelegate(self._delegate)
         more = IconButton(theme, "ellipsis", self.tr("More"), self._show_more, self)
         settings = IconButton(
@@ -207,10 +360,38 @@ class ChatSidebar(QFrame):
 
     # What is shown
 
-    def show_chats(self, chats: list[Chat], today: int) -> None:
-        if not self._search.text().strip():
-            self._model.show_chats(chats, today)
-            self._select()
+    def show_chats(self, chats: list[Chat], today: int, folders: Sequence[Folder] = ()) -> None:
+        self._chats = (chats, today, list(folders))
+        self._waits = self._list.state() == QAbstractItemView.State.EditingState
+        if self._waits or self._search.text().strip():
+            return
+        current = self._list.currentIndex()
+        row: Row | None = current.data(ChatListModel.RowRole) if current.isValid() else None
+        self._model.show_chats(*self._chats)
+        number = -1
+        if row is not None and self._list.hasFocus():
+            number = (
+                self._model.number_of_folder(row.folder)
+                if row.is_folder
+                else self._model.number_of(row.chat_id)
+            )
+        self._select(number)
+        if self._to_name is not None:
+            self._name_folder(self._to_name)
+
+    def _edited(self) -> None:
+        if self._waits:
+            # The view still closes the editor.
+            QTimer.singleShot(0, self, lambda: self.show_chats(*self._chats))
+
+    def _name_folder(self, folder: str) -> None:
+        """Edit the name of a folder that was just made."""
+        number = self._model.number_of_folder(folder)
+        if number >= 0:
+            self._to_name = None
+            self._select(number)
+            self._list.scrollTo(self._model.index(number))
+            self._list.edit(self._model.index(number))
 
     def show_hits(self, hits: list[SearchHit]) -> None:
         self._model.show_hits(hits)
@@ -235,8 +416,10 @@ class ChatSidebar(QFrame):
     def list_view(self) -> QListView:
         return self._list
 
-    def _select(self) -> None:
-        number = self._model.number_of(self._delegate.open_id)
+    def _select(self, number: int = -1) -> None:
+        """Make a row the current one, by default that of the open chat."""
+        if number < 0:
+            number = self._model.number_of(self._delegate.open_id)
         if number >= 0:
             self._list.selectionModel().setCurrentIndex(
                 self._model.index(number), QItemSelectionModel.SelectionFlag.NoUpdate
@@ -249,17 +432,40 @@ class ChatSidebar(QFrame):
     # What is done
 
     def _open(self, row: Row | None) -> None:
-        if row is not None and row.chat_id is not None:
-            self.opened.emit(row.chat_id, row.message_id)
-
-    def _show_menu(self, point: QPoint) -> None:
-        index = self._list.indexAt(point)
-        row: Row | None = index.data(ChatListModel.RowRole) if index.isValid() else None
-        if row is None or row.chat_id is None:
+        if row is None:
             return
-        menu = self.menu_of(row)
-        menu.exec(self._list.viewport().mapToGlobal(point))
+        if row.chat_id is not None:
+            self.opened.emit(row.chat_id, row.message_id)
+        elif row.is_folder:
+            self.folder_collapsed.emit(row.folder, not row.collapsed)
+
+    def _show_drop(self, folder: str | None) -> None:
+        if folder != self._delegate.drop_folder:
+            self._delegate.drop_folder = folder
+            self._list.viewport().update()
+
+    def _show_menu(self, row: Row | None, point: QPoint) -> None:
+        if row is None or (row.chat_id is None and not row.is_folder):
+            menu = QMenu(self)
+            self._add_new_folder(menu, ())
+        else:
+            menu = self.folder_menu_of(row) if row.is_folder else self.menu_of(row)
+        menu.exec(point)
         menu.deleteLater()
+
+    def folder_menu_of(self, row: Row) -> QMenu:
+        """What can be done with a folder."""
+        menu = QMenu(self)
+        folder = row.folder
+        new = menu.addAction(self.tr("New chat here"))
+        new.triggered.connect(lambda _=False: self.new_in_folder_wanted.emit(folder))
+        rename = menu.addAction(self.tr("Rename"))
+        rename.setShortcut(QKeySequence("F2"))
+        rename.triggered.connect(lambda _=False: self._rename(self._model.number_of_folder(folder)))
+        menu.addSeparator()
+        remove = menu.addAction(self.tr("Delete folder, keep its chats"))
+        remove.triggered.connect(lambda _=False: self.folder_removed.emit(folder))
+        return menu
 
     def menu_of(self, row: Row) -> QMenu:
         """What can be done with a chat."""
@@ -267,30 +473,67 @@ class ChatSidebar(QFrame):
         assert chat_id is not None
         menu = QMenu(self)
         copy_title = self.tr("%1 (copy)").replace("%1", row.title)
+        rename = menu.addAction(self.tr("Rename"))
+        rename.setShortcut(QKeySequence("F2"))
+        rename.triggered.connect(lambda _=False: self._rename(self._model.number_of(chat_id)))
+        pin = menu.addAction(self.tr("Unpin") if row.pinned else self.tr("Pin"))
+        pin.triggered.connect(lambda _=False: self.pinned.emit(chat_id, not row.pinned))
+        menu.addMenu(self._move_menu(row, menu))
         for text, act in (
-            (self.tr("Rename"), lambda: self._rename(chat_id)),
-            (
-                self.tr("Unpin") if row.pinned else self.tr("Pin"),
-                lambda: self.pinned.emit(chat_id, not row.pinned),
-            ),
             (self.tr("Duplicate"), lambda: self.duplicated.emit(chat_id, copy_title)),
             (self.tr("Export…"), lambda: self.export_wanted.emit(chat_id)),
-            (self.tr("Delete"), lambda: self.deleted.emit(chat_id)),
         ):
-            action = QAction(text, menu)
+            action = menu.addAction(text)
             action.triggered.connect(lambda _=False, act=act: act())
-            if text == self.tr("Rename"):
-                action.setShortcut(QKeySequence("F2"))
-            menu.addAction(action)
+        menu.addSeparator()
+        delete = menu.addAction(self.tr("Delete"))
+        delete.triggered.connect(lambda _=False: self.deleted.emit(chat_id))
         return menu
 
-    def _rename(self, chat_id: int) -> None:
-        number = self._model.number_of(chat_id)
+    def _move_menu(self, row: Row, parent: QMenu) -> QMenu:
+        chat_id = row.chat_id
+        assert chat_id is not None
+        menu = QMenu(self.tr("Move to folder"), parent)
+        chats, _, folders = self._chats
+        now = next((chat.folder for chat in chats if chat.id == chat_id), "")
+        places = [(folder.name.replace("&", "&&"), folder.name) for folder in folders]
+        if now:
+            places.append((self.tr("No folder"), ""))
+        for text, folder in places:
+            action = menu.addAction(text)
+            action.setCheckable(folder == now)
+            action.setChecked(folder == now)
+            action.triggered.connect(
+                lambda _=False, folder=folder: self.moved.emit(chat_id, folder)
+            )
+        if places:
+            menu.addSeparator()
+        self._add_new_folder(menu, (chat_id,))
+        return menu
+
+    def _add_new_folder(self, menu: QMenu, chat_ids: tuple[int, ...]) -> None:
+        action = menu.addAction(self.tr("New folder"))
+        action.triggered.connect(lambda _=False: self.make_folder(chat_ids))
+
+    def make_folder(self, chat_ids: tuple[int, ...] = ()) -> None:
+        """A folder with these chats in it; its name is edited at once."""
+        taken = {folder.name.casefold() for folder in self._chats[2]}
+        name, number = self.tr("New folder"), 2
+        while name.casefold() in taken:
+            name = self.tr("New folder %1").replace("%1", str(number))
+            number += 1
+        self._to_name = name
+        self.end_search()
+        self.folder_added.emit(name, chat_ids)
+
+    def _rename(self, number: int) -> None:
         if number >= 0:
             self._list.edit(self._model.index(number))
 
     def _show_more(self) -> None:
         menu = QMenu(self)
+        self._add_new_folder(menu, ())
+        menu.addSeparator()
         for text, signal in (
             (self.tr("Import chats…"), self.import_wanted),
             (self.tr("Export all chats…"), self.export_all_wanted),

@@ -175,7 +175,7 @@ class MainWindow(QMainWindow):
         self.status.source_chosen.connect(lambda what: self._settings.change(canvas_shows=what))
         side = self.sidebar
         side.opened.connect(self._open_chat)
-        side.new_wanted.connect(self.new_chat)
+        side.new_wanted.connect(lambda: self.new_chat())
         side.settings_wanted.connect(self.open_settings)
         side.renamed.connect(chats.rename)
         side.pinned.connect(chats.pin)
@@ -183,6 +183,12 @@ class MainWindow(QMainWindow):
         side.deleted.connect(chats.delete)
         side.searched.connect(self._search)
         side.export_wanted.connect(lambda chat_id: self._export([chat_id]))
+        side.moved.connect(chats.move)
+        side.folder_added.connect(chats.add_folder)
+        side.folder_renamed.connect(chats.rename_folder)
+        side.folder_removed.connect(chats.remove_folder)
+        side.folder_collapsed.connect(chats.collapse_folder)
+        side.new_in_folder_wanted.connect(self.new_chat)
         side.export_all_wanted.connect(lambda: self._export(None))
         side.import_wanted.connect(self._import)
         view = self.conversation
@@ -197,6 +203,7 @@ class MainWindow(QMainWindow):
         chats.chat_deleted.connect(self._offer_undo_chat)
         chats.message_deleted.connect(self._offer_undo_message)
         chats.imported.connect(self._tell_imported)
+        chats.folder_removed.connect(self._offer_undo_folder)
         chats.exported.connect(
             lambda path: self.banner.show_notice(self.tr("Saved as %1").replace("%1", path))
         )
@@ -247,7 +254,8 @@ class MainWindow(QMainWindow):
     # Chats
 
     def _show_chats(self) -> None:
-        self.sidebar.show_chats(self._chats.all(), date.today().toordinal())
+        today = date.today().toordinal()
+        self.sidebar.show_chats(self._chats.all(), today, self._chats.folders())
 
     def _search(self, query: str) -> None:
         if query:
@@ -261,8 +269,8 @@ class MainWindow(QMainWindow):
         if message_id is not None:
             self.conversation.scroll_to_message(message_id)
 
-    def new_chat(self) -> None:
-        self._chats.open_new()
+    def new_chat(self, folder: str = "") -> None:
+        self._chats.open_new(folder)
         self.composer.focus()
 
     def _show_opened(self, conversation: Conversation | None) -> None:
@@ -488,6 +496,13 @@ class MainWindow(QMainWindow):
     def _offer_undo_message(self, message_id: int) -> None:
         self.banner.show_notice(
             self.tr("Message deleted"),
+    def _offer_undo_folder(self, folder: str, chat_ids: list[int]) -> None:
+        self.banner.show_notice(
+            self.tr("Folder “%1” deleted; its chats are still there").replace("%1", folder),
+            self.tr("Undo"),
+            lambda: self._chats.add_folder(folder, chat_ids),
+        )
+
             self.tr("Undo"),
             lambda: self._chats.restore_message(message_id),
         )

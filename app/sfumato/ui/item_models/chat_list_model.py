@@ -1,7 +1,8 @@
-"""Rows of the sidebar: chats under the day they were last used, or what a search found."""
+"""Rows of the sidebar: chats in folders and under days, or what a search found."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +16,14 @@ from PySide6.QtCore import (
 )
 
 from sfumato.services.chats import day_of
-from sfumato.store.types import Chat, SearchHit
+from sfumato.store.types import Chat, Folder, SearchHit
 
 _Index = QModelIndex | QPersistentModelIndex
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A heading (no chat), a chat, or a hit within one."""
+    """A heading (neither chat nor folder), a folder, a chat, or a hit within one."""
 
     title: str
     chat_id: int | None = None
@@ -30,6 +31,13 @@ class Row:
     pinned: bool = False
     snippet: str = ""
     matches: tuple[tuple[int, int], ...] = ()
+    folder: str = ""  # the folder that this is, or that the chat is in
+    collapsed: bool = False
+    inside: tuple[int, ...] = ()  # chats of a folder
+
+    @property
+    def is_folder(self) -> bool:
+        return self.chat_id is None and bool(self.folder)
 
 
 class ChatListModel(QAbstractListModel):
@@ -39,16 +47,35 @@ class ChatListModel(QAbstractListModel):
         super().__init__()
         self._rows: list[Row] = []
 
-    def show_chats(self, chats: list[Chat], today: int) -> None:
-        rows: list[Row] = []
-        heading = ""
+    def show_chats(self, chats: list[Chat], today: int, folders: Sequence[Folder] = ()) -> None:
+        """Pinned chats, folders with theirs, and the rest under the day of their last use."""
+        inside: dict[str, list[Chat]] = {folder.name: [] for folder in folders}
+        free = []
         for chat in chats:
-            group = self.tr("Pinned") if chat.pinned else self._day(day_of(chat.updated_ms), today)
-            if group != heading:
-                heading = group
+            inside.get(chat.folder, free).append(chat)
+        pinned = [chat for chat in free if chat.pinned]
+        rows = [Row(self.tr("Pinned"))] if pinned else []
+        rows += map(self._row_of, pinned)
+        for folder in folders:
+            held = inside[folder.name]
+            ids = tuple(chat.id for chat in held)
+            rows.append(
+                Row(folder.name, folder=folder.name, collapsed=folder.collapsed, inside=ids)
+            )
+            if not folder.collapsed:
+                rows += map(self._row_of, held)
+        heading = ""
+        for chat in free[len(pinned) :]:
+            day = self._day(day_of(chat.updated_ms), today)
+            if day != heading:
+                heading = day
                 rows.append(Row(heading))
-            rows.append(Row(chat.title or self.tr("New chat"), chat.id, pinned=chat.pinned))
+            rows.append(self._row_of(chat))
         self._replace(rows)
+
+    def _row_of(self, chat: Chat) -> Row:
+        title = chat.title or self.tr("New chat")
+        return Row(title, chat.id, pinned=chat.pinned, folder=chat.folder)
 
     def show_hits(self, hits: list[SearchHit]) -> None:
         rows = [Row(self.tr("%n result(s)", "", len(hits)) if hits else self.tr("Nothing found"))]
@@ -91,6 +118,13 @@ class ChatListModel(QAbstractListModel):
                 return number
         return -1
 
+    def number_of_folder(self, folder: str) -> int:
+        """The row of a folder, -1 where it has none."""
+        for number, row in enumerate(self._rows):
+            if row.is_folder and row.folder == folder:
+                return number
+        return -1
+
     def rowCount(self, parent: _Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self._rows)
 
@@ -101,14 +135,29 @@ class ChatListModel(QAbstractListModel):
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return row.title
         if role == Qt.ItemDataRole.ToolTipRole:
-            return row.title if row.chat_id is not None else None
+            return row.title if row.chat_id is not None or row.is_folder else None
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{row.title} {row.snippet}".strip()
+            return self._spoken(row)
         if role == self.RowRole:
             return row
         return None
 
+    def _spoken(self, row: Row) -> str:
+        if row.is_folder:
+            state = self.tr("collapsed") if row.collapsed else self.tr("expanded")
+            count = self.tr("%n chat(s)", "", len(row.inside))
+            return self.tr("Folder %1").replace("%1", row.title) + f", {count}, {state}"
+        return f"{row.title} {row.snippet}".strip()
+
     def flags(self, index: _Index) -> Qt.ItemFlag:
-        if not index.isValid() or self._rows[index.row()].chat_id is None:
+        if not index.isValid():
             return Qt.ItemFlag.NoItemFlags
-        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEditable
+        row = self._rows[index.row()]
+        if row.chat_id is None and not row.is_folder:
+            return Qt.ItemFlag.NoItemFlags
+        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        if row.message_id is None:
+            flags |= Qt.ItemFlag.ItemIsEditable
+        if row.chat_id is not None:
+            flags |= Qt.ItemFlag.ItemIsDragEnabled
+        return flags
