@@ -42,6 +42,7 @@ def main() -> None:
                     accepted=event.accepted,
                     mean_entropy=event.mean_entropy,
                     ms=event.ms,
+                    noise_pieces=event.noise_pieces,
                 )
             )
         elif isinstance(event, Committed):

@@ -1282,6 +1282,18 @@
    <source>Space</source>
    <translation>Leertaste</translation>
   </message>
+  <message>
+   <source>What the model really held: noise</source>
+   <translation>Was das Modell wirklich hielt: Rauschen</translation>
+  </message>
+  <message>
+   <source>No noise was kept in this recording</source>
+   <translation>In dieser Aufzeichnung ist kein Rauschen erhalten</translation>
+  </message>
+  <message>
+   <source>no noise was kept</source>
+   <translation>kein Rauschen erhalten</translation>
+  </message>
  </context>
  <context>
   <name>Screen</name>
@@ -1664,6 +1676,10 @@
    <source>Name of the chat</source>
    <translation>Name des Gesprächs</translation>
   </message>
+  <message>
+   <source>Name of the folder</source>
+   <translation>Name des Ordners</translation>
+  </message>
  </context>
  <context>
   <name>_Progress</name>
@@ -1673,7 +1689,3 @@
   </message>
  </context>
 </TS>
-  <message>
-   <source>Name of the folder</source>
-   <translation>Name des Ordners</translation>
-  </message>

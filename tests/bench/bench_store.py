@@ -6,6 +6,7 @@ Prints the median and the 95th percentile of each, with its budget where there i
 where the database is made and removed again; the time of a write is that disk's.
 """
 
+import lzma
 import platform
 import random
 import statistics
@@ -15,6 +16,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+from gguf import GGUFReader
 from sfumato.store import Store, backups, chats, database, export, messages, recordings, search
 from sfumato.store.recordings import StepRecord
 
@@ -22,6 +25,7 @@ REPETITIONS = 20
 CHATS, MESSAGES_A_CHAT = 5000, 4
 LONG_CHAT, CHARACTERS = 1000, 2000
 POSITIONS = 256
+VOCABULARY = Path(__file__).parents[1] / "vectors" / "ggml-vocab-gemma-4.gguf.xz"
 
 
 def measure(name: str, function: Callable[[], object], budget_ms: float | None = None) -> None:
@@ -75,8 +79,20 @@ def fill(store: Store, writer: Writer) -> int:
     return store.write(long)
 
 
-def block(steps: int) -> list[StepRecord]:
-    """Positions settle one by one; until then a sixth of them change in a step."""
+def vocabulary() -> list[str]:
+    """The pieces of Gemma 4, as far as each is whole UTF-8."""
+    with tempfile.NamedTemporaryFile(suffix=".gguf") as file:
+        file.write(lzma.decompress(VOCABULARY.read_bytes()))
+        file.flush()
+        field = GGUFReader(file.name).fields["tokenizer.ggml.tokens"]
+        return [bytes(field.parts[at]).decode().replace("▁", " ") for at in field.data]
+
+
+def block(steps: int, pieces: list[str]) -> list[StepRecord]:
+    """Positions settle one by one; until then a third of them change in a step.
+
+    What has not settled is replaced by a random token in what the model holds.
+    """
     rng = random.Random(2)
     settles = [rng.randint(1, steps) for _ in range(POSITIONS)]
     ids = [rng.randrange(262_144) for _ in range(POSITIONS)]
@@ -94,11 +110,15 @@ def block(steps: int) -> list[StepRecord]:
             StepRecord(
                 step,
                 list(ids),
-                [f"▁w{token_id % 5000}" for token_id in ids],
+                [pieces[token_id] for token_id in ids],
                 bytes(entropy),
                 bytes(int(step > s) for s in settles),
                 sum(entropy) / POSITIONS,
                 11.5,
+                [
+                    pieces[token_id] if step > settled else rng.choice(pieces)
+                    for token_id, settled in zip(ids, settles, strict=True)
+                ],
             )
         )
     return records
@@ -139,13 +159,14 @@ def main() -> None:
                 ids=range(POSITIONS),
             ),
         )
+        pieces = vocabulary()
         for steps in (12, 48):
-            records = block(steps)
+            records = block(steps, pieces)
             data = recordings.encode_recording(records)
-            raw = steps * POSITIONS * 5
+            drafts = [msgspec.structs.replace(record, noise_pieces=[]) for record in records]
             print(
-                f"recording of {steps} steps: {len(data):,} bytes "
-                f"({len(data) / raw:.2f} of 3 + 1 + 1 bytes a position)"
+                f"recording of a block of {steps} steps: {len(data):,} bytes, "
+                f"{len(recordings.encode_recording(drafts)):,} of them without its noise"
             )
             measure("  encode", lambda r=records: recordings.encode_recording(r))
             measure("  decode", lambda d=data: recordings.decode_recording(d))

@@ -33,10 +33,8 @@ def step_records(draw: st.DrawFn) -> list[StepRecord]:
                 mean_entropy=draw(FLOATS),
                 ms=draw(FLOATS),
                 noise_pieces=[
-                    draw(st.just(piece) | pieces | st.just("\ud800")) for _, piece in row
-                ]
-                if noisy
-                else [],
+                    draw(st.just(piece) | pieces | st.just("\ud800")) for _, piece in row if noisy
+                ],
             )
         )
     return records

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
@@ -13,6 +14,7 @@ from sfumato.application import Parts
 from sfumato.engine.protocol import Denoised
 from sfumato.services.recordings import RecordedBlock
 from sfumato.store.recordings import StepRecord
+from sfumato.ui.canvas_layout import readable
 from sfumato.ui.recording_view import RecordingView, frames_of
 from sfumato.ui.settled_view import SettledView
 from sfumato.ui.settledness import histories
@@ -34,6 +36,7 @@ def recorded(text: str = ANSWER, canvas: int = 16) -> list[RecordedBlock]:
                     accepted=event.accepted,
                     mean_entropy=event.mean_entropy,
                     ms=event.ms,
+                    noise_pieces=event.noise_pieces,
                 )
             )
     return [RecordedBlock(block, steps) for block, steps in blocks.items()]
@@ -118,6 +121,56 @@ def test_a_grid_shows_one_block(view: RecordingView) -> None:
     assert len(view.canvas.pieces) == 16
 
 
+def test_noise_shows_what_the_model_held_at_every_step_in_both_layouts(
+    view: RecordingView,
+) -> None:
+    view._noise.setChecked(True)
+    for grid in (False, True):
+        view._grid.setChecked(grid)
+        for number, frame in enumerate(view._frames):
+            view.scrubber.setValue(number)
+            before = [] if grid else frame.before
+            assert view.canvas.pieces == before + frame.step.noise_pieces
+    view._noise.setChecked(False)
+    assert view.canvas.pieces == view._frames[-1].step.pieces
+
+
+def test_copied_noise_is_the_noise(view: RecordingView) -> None:
+    view.scrubber.setValue(1)
+    draft = view.text_at_step()
+    view._noise.setChecked(True)
+    assert view.text_at_step() == "".join(readable(view._frames[1].step.noise_pieces)).strip()
+    assert view.text_at_step() != draft
+
+
+def test_a_recording_without_noise_says_so_and_shows_the_draft(qtbot: QtBot, theme: Theme) -> None:
+    old = [
+        RecordedBlock(b.block, [msgspec.structs.replace(s, noise_pieces=[]) for s in b.steps])
+        for b in recorded()
+    ]
+    view = RecordingView(theme, old, source="noise")
+    qtbot.addWidget(view)
+    view.scrubber.setValue(1)
+    assert view.canvas.pieces == old[0].steps[1].pieces
+    assert view.sentence.endswith(" · no noise was kept")
+    assert not view._noise.isEnabled()
+    assert view._noise.accessibleName() == "No noise was kept in this recording"
+
+
+def test_a_recording_that_grows_asks_for_room(qtbot: QtBot, theme: Theme) -> None:
+    blocks = recorded()
+    blocks[0].steps[2].noise_pieces[:] = [" wider than any draft"] * 16
+    view = RecordingView(theme, blocks)
+    qtbot.addWidget(view)
+    view.resize(300, 300)
+    view.show()
+    view.resize(300, view.height_for(300))
+    view._noise.setChecked(True)
+    with qtbot.waitSignal(view.resized):
+        view.scrubber.setValue(2)
+    assert view.height_for(300) > view.height()
+
+
 def test_a_history_tells_when_a_token_came_to_rest() -> None:
     def step(number: int, ids: list[int], entropy: bytes) -> StepRecord:
         return StepRecord(number, ids, [str(i) for i in ids], entropy, b"\0\0", 1.0, 1.0)
@@ -155,6 +208,7 @@ def test_watch_again_stands_in_the_place_of_the_text_and_goes_with_escape(
     assert widget is not None
     assert isinstance(widget.panel, RecordingView)
     assert not widget.panel.playing  # reduced motion
+    assert widget.panel._noise.isEnabled()
     parts.window._act("settled", answer.id)
     assert isinstance(widget.panel, SettledView)
     qtbot.keyClick(widget.panel, Qt.Key.Key_Escape)

@@ -298,6 +298,7 @@ class Generation(QObject):
                 accepted=event.accepted,
                 mean_entropy=event.mean_entropy,
                 ms=event.ms,
+                noise_pieces=event.noise_pieces,
             )
         )
 

@@ -226,8 +226,9 @@ def _split_bytes(values: NDArray[np.uint16]) -> bytes:
 
 def _join_bytes(data: bytes, at: int, count: int) -> NDArray[np.uint16]:
     """`count` values that `_split_bytes` wrote at `at`. Raises ValueError where they are cut."""
-    low, high = np.frombuffer(data, np.uint8, 2 * count, at).reshape(2, count).astype(np.uint16)
-    return low | high << 8
+    planes = np.frombuffer(data, np.uint8, 2 * count, at).reshape(2, count)
+    joined = np.ascontiguousarray(planes.T).view("<u2")
+    return joined.reshape(count).astype(np.uint16)
 
 
 def _difference(plane: NDArray[np.uint16] | NDArray[np.uint8]) -> NDArray[np.uint16]:

@@ -29,6 +29,7 @@ CELL_HEIGHT_PX = 28
 GRID_TINT = 0.6  # of the tint under running text: a whole grid of it would be loud
 
 Layout = Literal["flow", "grid"]
+Source = Literal["draft", "noise"]  # the most probable tokens, or what the model really holds
 Tint = Literal["ink", "settledness"]
 
 

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QWidget
 
 from sfumato.engine.protocol import Committed, Denoised
 from sfumato.ui.block_stack import BlockStack
-from sfumato.ui.canvas_view import CanvasView, Layout
+from sfumato.ui.canvas_view import CanvasView, Layout, Source
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import label
 
@@ -62,7 +62,7 @@ class LiveAnswer(QWidget):
         self.message_id = message_id
         self._theme = theme
         self._text = text
-        self._source = "draft"
+        self._source: Source = "draft"
         self._layout_kind: Layout = "flow"
         self._last: Denoised | None = None
         self._width = 0
@@ -119,7 +119,7 @@ class LiveAnswer(QWidget):
             fade.start()
         self.announce(self.tr("Block %1 done").replace("%1", str(event.block + 1)))
 
-    def set_source(self, source: str) -> None:
+    def set_source(self, source: Source) -> None:
         self._source = source
         if self._last is not None:
             self.show_step(self._last)

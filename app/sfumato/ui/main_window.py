@@ -405,6 +405,7 @@ class MainWindow(QMainWindow):
                 self._theme,
                 blocks,
                 layout=settings.canvas_layout,
+                source=settings.canvas_shows,
                 steps_per_second=settings.replay_steps_per_second,
             )
             panel.speed_chosen.connect(

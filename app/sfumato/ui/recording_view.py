@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 from sfumato.services.recordings import RecordedBlock
 from sfumato.store.recordings import StepRecord
 from sfumato.ui.canvas_layout import readable, settled_share
-from sfumato.ui.canvas_view import CanvasView, Layout
+from sfumato.ui.canvas_view import CanvasView, Layout, Source
 from sfumato.ui.scrubber import Scrubber
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import ElidedLabel, IconButton
@@ -56,6 +56,7 @@ class RecordingView(QWidget):
         blocks: list[RecordedBlock],
         *,
         layout: Layout = "flow",
+        source: Source = "draft",
         steps_per_second: float = 8.0,
         closable: bool = True,
         parent: QWidget | None = None,
@@ -65,9 +66,11 @@ class RecordingView(QWidget):
         self._closable = closable
         self._frames = frames_of(blocks)
         self._kind: Layout = layout
+        self._source: Source = source
         self.canvas = CanvasView(theme, self)
         self.canvas.setAccessibleName(self.tr("The canvas at the chosen step"))
         self.canvas.set_layout_kind(layout)
+        self.canvas.height_changed.connect(self.resized)  # noise may be longer than the text
         self.scrubber = Scrubber(theme)
         curve = [frame.step.mean_entropy for frame in self._frames]
         starts = [i for i, frame in enumerate(self._frames) if frame.number == 1]
@@ -88,6 +91,15 @@ class RecordingView(QWidget):
         nearest = min(range(len(SPEEDS)), key=lambda i: abs(SPEEDS[i] - steps_per_second))
         self._speed.setCurrentIndex(nearest)
         self._speed.currentIndexChanged.connect(self._choose_speed)
+        self._noise = IconButton(
+            theme, "waves", self.tr("What the model really held: noise"), None, self, size=16
+        )
+        self._noise.setCheckable(True)
+        self._noise.setChecked(source == "noise")
+        self._noise.toggled.connect(self._choose_source)
+        if not any(frame.step.noise_pieces for frame in self._frames):
+            self._noise.setEnabled(False)
+            self._noise.rename(self.tr("No noise was kept in this recording"))
         self._grid = IconButton(theme, "grid-3x3", self.tr("As a grid"), None, self, size=16)
         self._grid.setCheckable(True)
         self._grid.setChecked(layout == "grid")
@@ -129,7 +141,7 @@ class RecordingView(QWidget):
         row.addWidget(self._label, 1)
         row.addWidget(self._speed)
         row.addSpacing(4)
-        for button in (self._grid, copy, close):
+        for button in (self._noise, self._grid, copy, close):
             row.addWidget(button)
         if not self._closable:
             close.hide()
@@ -148,13 +160,16 @@ class RecordingView(QWidget):
             self.scrubber.setValue(self.scrubber.maximum())
             self._show(self.scrubber.maximum())
 
+    def _pieces(self, frame: Frame) -> list[str]:
+        """What the chosen view shows of a step; the draft where no noise was kept."""
+        return (self._source == "noise" and frame.step.noise_pieces) or frame.step.pieces
+
     def _show(self, number: int) -> None:
         frame = self._frames[number]
-        if self._kind == "grid":
-            pieces, entropy = list(frame.step.pieces), frame.step.entropy
-        else:
-            pieces = frame.before + list(frame.step.pieces)
-            entropy = bytes(len(frame.before)) + frame.step.entropy
+        pieces, entropy = self._pieces(frame), frame.step.entropy
+        if self._kind == "flow":
+            pieces = frame.before + pieces
+            entropy = bytes(len(frame.before)) + entropy
         self.canvas.show_step(pieces, entropy, at_once=not self.playing)
         self._label.setText(self._sentence(frame))
 
@@ -166,6 +181,8 @@ class RecordingView(QWidget):
             .replace("%2", str(frame.count)),
             self.tr("%1 % settled").replace("%1", f"{settled_share(frame.step.entropy) * 100:.0f}"),
         ]
+        if self._source == "noise" and not frame.step.noise_pieces:
+            parts.append(self.tr("no noise was kept"))
         return " · ".join(parts)
 
     @property
@@ -173,9 +190,9 @@ class RecordingView(QWidget):
         return self._label.text()
 
     def text_at_step(self) -> str:
-        """What the answer would have been, had it ended here."""
+        """What is shown; of a draft: what the answer would have been, had it ended here."""
         frame = self._frames[self.scrubber.value()]
-        return "".join(frame.before + readable(frame.step.pieces)).strip()
+        return "".join(frame.before + readable(self._pieces(frame))).strip()
 
     def copy_text(self) -> None:
         QGuiApplication.clipboard().setText(self.text_at_step())
@@ -223,6 +240,11 @@ class RecordingView(QWidget):
     def _choose_layout(self, grid: bool) -> None:
         self._kind = "grid" if grid else "flow"
         self.canvas.set_layout_kind(self._kind)
+        self._show(self.scrubber.value())
+        self.resized.emit()
+
+    def _choose_source(self, noise: bool) -> None:
+        self._source = "noise" if noise else "draft"
         self._show(self.scrubber.value())
         self.resized.emit()
 
