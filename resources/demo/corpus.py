@@ -5,10 +5,13 @@ A theme file holds topics. Lines of a topic (`## name`) begin with a mark:
     @ noun | noun        a thing: put into the frames of THING ("what is …", "explain …")
     + verb | verb        something to do: put into the frames of ACTION ("how do I …")
     - pattern            a question; (a|b|) is a choice, {list} a word of a list under `## lists`
+    = pattern            a question in other words than the frames and nouns of the topic
     ! question           fresh wording, written by hand, never trained on: for the evaluation
     > answer             one of at least three answers
 
-A tenth of the expanded phrasings of every topic is held out of training, chosen by a fixed seed.
+A tenth of the expanded phrasings of every topic is held out of training, chosen by a fixed seed:
+a tenth of those from `=` lines and a tenth of all others, apart, so that writing more `=` lines
+does not move what was held out into training.
 """
 
 import random
@@ -21,6 +24,7 @@ from phrasing import ACTION, THING
 
 TEXT = Path(__file__).parent / "text"
 HELD_OUT_SHARE = 0.1
+LISTS = {"-": "patterns", "=": "other_words", "!": "fresh", ">": "answers"}
 MAX_PHRASINGS = (
     400  # a pattern with word lists expands to thousands: a seeded sample of this many is kept
 )
@@ -35,6 +39,7 @@ class Topic:
     nouns: list[str] = field(default_factory=list)
     verbs: list[str] = field(default_factory=list)
     patterns: list[str] = field(default_factory=list)
+    other_words: list[str] = field(default_factory=list)
     fresh: list[str] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     train: list[str] = field(default_factory=list)
@@ -93,8 +98,8 @@ def load(text: Path = TEXT) -> list[Topic]:
                     lists[name] = words.split(" | ")
             elif mark in "@+" and mark:
                 (topic.nouns if mark == "@" else topic.verbs).extend(rest.split(" | "))
-            elif mark in ("-", "!", ">"):
-                {"-": topic.patterns, "!": topic.fresh, ">": topic.answers}[mark].append(rest)
+            elif mark in LISTS:
+                getattr(topic, LISTS[mark]).append(rest)
     fresh = {key(q) for t in topics for q in t.fresh}
     owner: dict[str, str] = {}
     for topic in topics:
@@ -110,13 +115,28 @@ def load(text: Path = TEXT) -> list[Topic]:
         for verb in topic.verbs:
             for frame in ACTION:
                 phrasings.setdefault(key(frame.replace("X", verb)), frame.replace("X", verb))
-        # the same words must not ask for two topics: the first one that claims them keeps them
-        mine = [
-            k
-            for k in phrasings
-            if k and k not in fresh and owner.setdefault(k, topic.name) == topic.name
-        ]
-        held = set(rng.sample(mine, max(1, round(HELD_OUT_SHARE * len(mine)))))
-        topic.train = [phrasings[k] for k in mine if k not in held]
-        topic.held_out = [phrasings[k] for k in mine if k in held]
+        divide(topic, phrasings, fresh, owner, rng)
+    for topic in topics:
+        limit = MAX_PHRASINGS if topic.off_topic else 60
+        rng = seeded(topic.name, "other words")
+        expanded = [q for p in topic.other_words for q in expand(p, lists, limit, rng)]
+        divide(topic, {key(q): q for q in expanded}, fresh, owner, rng)
     return topics
+
+
+def divide(
+    topic: Topic,
+    phrasings: dict[str, str],
+    fresh: set[str],
+    owner: dict[str, str],
+    rng: random.Random,
+) -> None:
+    """Add phrasings (by key) to the topic, nine tenths to train on and one tenth to hold out.
+
+    The same words must not ask twice: the first topic that claims them keeps them, in `owner`.
+    """
+    mine = [k for k in phrasings if k and k not in fresh and k not in owner]
+    owner.update(dict.fromkeys(mine, topic.name))
+    held = set(rng.sample(mine, round(HELD_OUT_SHARE * len(mine))))
+    topic.train += [phrasings[k] for k in mine if k not in held]
+    topic.held_out += [phrasings[k] for k in mine if k in held]

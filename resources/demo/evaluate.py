@@ -75,7 +75,11 @@ def as_written(question: str) -> str:
 def questions(topics: list[corpus.Topic]) -> dict[str, list[tuple[corpus.Topic, str]]]:
     return {
         "held out": [
-            (t, as_written(q)) for t in topics for q in t.held_out[: 6 if t.off_topic else 2]
+            (t, as_written(q))
+            for t in topics
+            for q in corpus.seeded("judge", t.name).sample(
+                t.held_out, min(len(t.held_out), 6 if t.off_topic else 2)
+            )
         ],
         "fresh": [(t, q) for t in topics for q in t.fresh],
     }

@@ -6,7 +6,9 @@
 Everything is seeded; the log goes to standard output and OUT/training.log, checkpoints to OUT.
 Objective: each canvas token is replaced by a uniformly random id with probability t; cross-entropy
 against the clean canvas; on half of the steps a first pass without gradient gives the
-self-conditioning logits. Prompts of a batch have one length, so no padding masks are needed.
+self-conditioning logits. Two linear heads, thrown away after training, name the topic from the
+prompt's last token: a direct lesson in reading the question, which the canvas alone teaches late.
+Prompts of a batch have one length, so no padding masks are needed.
 One single-threaded process per core, gradients averaged after each step: on a busy machine that
 loses far less than threads which wait for each other hundreds of times in a step.
 """
@@ -21,6 +23,7 @@ from pathlib import Path
 
 import corpus
 import fused  # noqa: F401  (replaces slow parts of the model class)
+import numpy as np
 import phrasing
 import torch
 import torch.distributed as dist
@@ -33,6 +36,9 @@ SIZE = 3072  # tokens in the vocabulary
 BATCH = 32
 PAD_WEIGHT = 0.2  # of a padding position in the loss
 BALANCE = 0.01  # weight of the router's load-balance term
+TOPIC = 0.2  # weight of the topic heads' loss
+TOPIC_LAYERS = (1, 3)  # whose output they read: early enough for later layers to use what is there
+NO_TOPIC = -100  # of a prompt that does not name one; cross-entropy ignores it
 # words that may turn up anywhere in a question and mean nothing for its topic
 FILLER = phrasing.word_list(
     """
@@ -86,21 +92,25 @@ def learn_vocabulary(topics: list[corpus.Topic]) -> Vocabulary:
 
 
 class Examples:
-    """Endless batches of prompts [B, P], canvases [B, C] and pinned [B, C]; P differs by batch."""
+    """Endless batches of prompts [B, P], canvases [B, C], pinned [B, C] and topics [B].
+
+    P differs by batch.
+    """
 
     def __init__(self, topics: list[corpus.Topic], vocab: Vocabulary, seed: int, rows: int) -> None:
         self.topics, self.vocab, self.rng, self.rows = topics, vocab, random.Random(seed), rows
         self.weights = [2.5 if t.off_topic else 1.0 for t in topics]
-        self.waiting: dict[int, list[tuple[list[int], list[int], list[bool]]]] = {}
+        self.numbers = {t.name: i for i, t in enumerate(topics)}
+        self.waiting: dict[int, list[tuple[list[int], list[int], list[bool], int]]] = {}
 
     def question(self, topic: corpus.Topic) -> str:
         return phrasing.as_typed(self.rng.choice(topic.train), self.rng, FILLER)
 
-    def one(self) -> tuple[list[int], list[int], list[bool]]:
+    def one(self) -> tuple[list[int], list[int], list[bool], int]:
         rng, vocab = self.rng, self.vocab
         topic = rng.choices(self.topics, self.weights)[0]
         target = rng.choice(topic.answers)
-        question = self.question(topic)
+        question, number = self.question(topic), self.numbers[topic.name]
         turns: list[tuple[str, str]] = []
         system = rng.choice(SYSTEM) if rng.random() < 0.08 else None
         kind, pinned_share = rng.random(), 0.0
@@ -117,7 +127,7 @@ class Examples:
         elif kind < 0.20:
             pinned_share = rng.uniform(0.3, 0.95)
             if rng.random() < 0.5:
-                question = rng.choice(VAGUE)
+                question, number = rng.choice(VAGUE), NO_TOPIC
         ids = prompt(vocab, turns, question, system)
         if (
             turns
@@ -143,9 +153,9 @@ class Examples:
             gap = max(2, round((1 - pinned_share) * used))
             at = rng.randrange(max(1, used - gap))
             pinned = [not at <= i < at + gap for i in range(CANVAS)]
-        return ids, canvas, pinned
+        return ids, canvas, pinned, number
 
-    def batch(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def batch(self) -> tuple[torch.Tensor, ...]:
         while True:
             example = self.one()
             length = len(example[0])
@@ -153,8 +163,7 @@ class Examples:
             row.append(example)
             if len(row) == (self.rows if length <= 72 else self.rows // 2):
                 del self.waiting[length]
-                ids, canvas, pinned = zip(*row, strict=True)
-                return torch.tensor(ids), torch.tensor(canvas), torch.tensor(pinned)
+                return tuple(torch.tensor(column) for column in zip(*row, strict=True))
 
 
 def corrupt(canvas: torch.Tensor, pinned: torch.Tensor, t: torch.Tensor, size: int) -> torch.Tensor:
@@ -187,11 +196,43 @@ class Balance:
         return total
 
 
+class TopicHeads(torch.nn.Module):
+    """Names the topic of a prompt from its last token, after each of TOPIC_LAYERS."""
+
+    def __init__(self, model, topics: int) -> None:
+        super().__init__()
+        width = model.config.text_config.hidden_size
+        self.heads = torch.nn.ModuleList(torch.nn.Linear(width, topics) for _ in TOPIC_LAYERS)
+        self.seen: list[torch.Tensor] = []
+        for i in TOPIC_LAYERS:
+            model.model.encoder.language_model.layers[i].register_forward_hook(self.note)
+
+    def note(self, module: torch.nn.Module, inputs: object, out: object) -> None:
+        if torch.is_grad_enabled():
+            hidden = out[0] if isinstance(out, tuple) else out
+            self.seen.append(hidden[:, -1].float())
+
+    def take(self, topic: torch.Tensor) -> tuple[torch.Tensor, float]:
+        """Mean loss of the heads over the prompts seen, and the share the last head names right."""
+        known = topic != NO_TOPIC
+        if not known.any():
+            self.seen.clear()
+            return torch.zeros(()), math.nan
+        scores = [
+            head(torch.nn.functional.rms_norm(x[known], x.shape[-1:]))
+            for head, x in zip(self.heads, self.seen, strict=True)
+        ]
+        self.seen.clear()
+        losses = [torch.nn.functional.cross_entropy(z, topic[known]) for z in scores]
+        right = (scores[-1].argmax(-1) == topic[known]).float().mean().item()
+        return torch.stack(losses).mean(), right
+
+
 class Averager:
     """Means of the gradients over all processes, in one flat buffer."""
 
-    def __init__(self, model) -> None:
-        self.parameters = [p for p in model.parameters() if p.requires_grad]
+    def __init__(self, *modules: torch.nn.Module) -> None:
+        self.parameters = [p for m in modules for p in m.parameters() if p.requires_grad]
         self.flat = torch.zeros(sum(p.numel() for p in self.parameters))
         at = 0
         for p in self.parameters:
@@ -205,7 +246,7 @@ class Averager:
 
 
 def loss_of(model, batch, size: int, rng: random.Random, conditioned: bool) -> torch.Tensor:
-    ids, canvas, pinned = batch
+    ids, canvas, pinned, _ = batch
     rows = len(ids)
     t = torch.rand(rows)
     late = torch.rand(rows) < 0.4
@@ -256,16 +297,16 @@ def train(rank: int, args: argparse.Namespace) -> None:
     if rank == 0 and not args.resume:
         vocab.save(words)
     model = build(len(vocab)).train()
-    balance = Balance(model)
-    weights = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
-    others = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
+    balance, heads = Balance(model), TopicHeads(model, len(topics))
+    averager = Averager(model, heads)
+    weights = [p for p in averager.parameters if p.ndim > 1]
+    others = [p for p in averager.parameters if p.ndim <= 1]
     optimiser = torch.optim.AdamW(
         [{"params": weights, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}],
         lr=args.peak,
         betas=(0.9, 0.98),
         fused=True,
     )
-    averager = Averager(model)
     named = dict(parameters(model))
     average = {n: p.detach().clone() for n, p in named.items()}
     first = 0
@@ -273,6 +314,7 @@ def train(rank: int, args: argparse.Namespace) -> None:
     if args.resume:
         state = torch.load(checkpoint)
         model.load_state_dict(state["model"])
+        heads.load_state_dict(state["heads"])
         optimiser.load_state_dict(state["optimiser"])
         average, first = state["average"], state["step"]
     seed = args.seed + first + 1_000_003 * rank  # same weights in every process, other examples
@@ -297,12 +339,14 @@ def train(rank: int, args: argparse.Namespace) -> None:
         f"steps {first} to {args.steps}, peak {args.peak}, torch {torch.__version__}, "
         f"{args.processes} processes"
     )
-    recent, started, clock = 0.0, time.time(), time.time()
+    recent, named_right, started, clock = 0.0, [], time.time(), time.time()
     for step in range(first, args.steps):
         for group in optimiser.param_groups:
             group["lr"] = rate(step, args.steps, args.peak)
-        loss = loss_of(model, examples.batch(), len(vocab), rng, rng.random() < 0.5)
-        (loss + BALANCE * balance.take()).backward()
+        batch = examples.batch()
+        loss = loss_of(model, batch, len(vocab), rng, rng.random() < 0.5)
+        topic_loss, right = heads.take(batch[-1])
+        (loss + BALANCE * balance.take() + TOPIC * topic_loss).backward()
         averager.step()
         optimiser.step()
         averager.flat.zero_()
@@ -312,17 +356,21 @@ def train(rank: int, args: argparse.Namespace) -> None:
         with torch.no_grad():
             torch._foreach_lerp_(list(average.values()), list(named.values()), 1 - decay)
         recent += loss.item() / 50
+        named_right.append(right)
         done = step + 1
         if done % 50 == 0:
             log(
-                f"step {done} loss {recent:.4f} lr {rate(step, args.steps, args.peak):.2e} "
+                f"step {done} loss {recent:.4f} topic {np.nanmean(named_right):.1%} "
+                f"lr {rate(step, args.steps, args.peak):.2e} "
                 f"{(time.time() - clock) / 50:.3f} s/step {time.time() - started:.0f} s"
             )
             recent, clock = 0.0, time.time()
+            named_right.clear()
         if done % 250 == 0 or done == args.steps:
             torch.save(
                 {
                     "model": model.state_dict(),
+                    "heads": heads.state_dict(),
                     "optimiser": optimiser.state_dict(),
                     "average": average,
                     "step": done,
