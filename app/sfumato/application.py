@@ -61,8 +61,10 @@ class Parts:
 
     def close(self) -> None:
         self.generation.stop()
+        self.generation.close()
         self.library.close()
         self.client.close()
+        self.calls.close()
         self.store.close()
 
 

@@ -937,6 +937,22 @@
    <source>Folder “%1” deleted; its chats are still there</source>
    <translation>Ordner „%1“ gelöscht; seine Gespräche sind noch da</translation>
   </message>
+  <message>
+   <source>Close Sfumato?</source>
+   <translation>Sfumato schließen?</translation>
+  </message>
+  <message>
+   <source>The last of what was written is not on disk yet.</source>
+   <translation>Das zuletzt Geschriebene ist noch nicht auf der Platte.</translation>
+  </message>
+  <message>
+   <source>Try again</source>
+   <translation>Noch einmal versuchen</translation>
+  </message>
+  <message>
+   <source>Close and lose it</source>
+   <translation>Schließen und verlieren</translation>
+  </message>
  </context>
  <context>
   <name>MessageWidget</name>

@@ -173,6 +173,12 @@ class Generation(QObject):
         else:
             self._end(answer, "stopped")
 
+    def close(self) -> None:
+        """The application ends: as after a Stop, but nothing is waited for."""
+        if self._answer is not None:
+            self._throttle.clear()
+            self._end(self._answer, "stopped")
+
     # Beginning
 
     def _store_and_begin(self, store: object, going_on: bool = False) -> None:

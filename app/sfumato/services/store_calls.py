@@ -28,12 +28,17 @@ class StoreCalls(QObject):
         super().__init__(parent)
         self.store = store
         self._waiting = 0
+        self._closed = False
         self._arrived.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     @property
     def waiting(self) -> int:
         """Calls whose results have not been delivered yet."""
         return self._waiting
+
+    def close(self) -> None:
+        """The application ends: what was submitted is still written, but nobody hears of it."""
+        self._closed = True
 
     def read(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """In this thread: for reads that take a few milliseconds at most."""
@@ -67,6 +72,8 @@ class StoreCalls(QObject):
         answers: tuple[Callable[[Any], object] | None, Callable[[KnownError], object] | None],
     ) -> None:
         self._waiting -= 1
+        if self._closed:
+            return
         then, otherwise = answers
         error = future.exception()
         if error is None:

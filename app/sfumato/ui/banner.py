@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication
@@ -14,13 +15,32 @@ from sfumato.ui.widgets import IconButton, button, label
 UNDO_MS = 12_000
 
 
+Act = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    kind: str  # banner (an error) | notice
+    sentence: str
+    advice: str = ""
+    action: str = ""
+    on_action: Act | None = None
+    other: str = ""
+    on_other: Act | None = None
+    detail: str = ""
+    on_close: Act | None = None
+
+
 class Banner(QFrame):
-    """Hidden until `show_error` or `show_notice`; one at a time, the latest wins."""
+    """Hidden until `show_…`; one at a time, the latest wins.
+
+    A message with `on_close` stands until a person has closed it: another may cover it, and gives
+    way to it again.
+    """
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        self._detail_text = ""
         self._text = label("", wrap=True)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._advice = label("", "secondary", wrap=True)
@@ -30,8 +50,9 @@ class Banner(QFrame):
         self._detail.setAccessibleName(self.tr("Details"))
         self._show_detail = button(self.tr("Details"), "quiet", self._toggle_detail)
         self._copy = button(self.tr("Copy details"), "quiet", self._copy_detail)
-        self._action = button("", "", lambda: None)
-        self._close = IconButton(theme, "x", self.tr("Close"), self.hide, self, size=16)
+        self._action = button("", "", lambda: self._act(self._message.on_action))
+        self._other = button("", "quiet", lambda: self._act(self._message.on_other))
+        self._close = IconButton(theme, "x", self.tr("Close"), self.dismiss, self, size=16)
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(self._text)
@@ -41,6 +62,7 @@ class Banner(QFrame):
         row.addLayout(words, 1)
         row.addWidget(self._show_detail)
         row.addWidget(self._copy)
+        row.addWidget(self._other)
         row.addWidget(self._action)
         row.addWidget(self._close)
         box = QVBoxLayout(self)
@@ -48,9 +70,9 @@ class Banner(QFrame):
         box.addLayout(row)
         box.addWidget(self._detail)
         self._timer = QTimer(self, singleShot=True, interval=UNDO_MS)
-        self._timer.timeout.connect(self.hide)
-        self._on_action: Callable[[], object] | None = None
-        self._action.clicked.connect(self._act)
+        self._timer.timeout.connect(self.dismiss)
+        self._message = _Message("notice", "")
+        self._covered: list[_Message] = []
         self.hide()
 
     @property
@@ -62,50 +84,72 @@ class Banner(QFrame):
         sentence: str,
         advice: str = "",
         action: str = "",
-        on_action: Callable[[], object] | None = None,
+        on_action: Act | None = None,
         detail: str = "",
+        *,
+        other: str = "",
+        on_other: Act | None = None,
+        on_close: Act | None = None,
     ) -> None:
-        self._timer.stop()
-        self._show("banner", sentence, advice, action, on_action, detail)
+        """`action` is the button that helps, `other` a second way."""
+        self._show(
+            _Message(
+                "banner",
+                sentence,
+                advice,
+                action,
+                on_action,
+                other,
+                on_other,
+                detail.strip(),
+                on_close,
+            )
+        )
 
-    def show_notice(
-        self, sentence: str, action: str = "", on_action: Callable[[], object] | None = None
-    ) -> None:
+    def show_notice(self, sentence: str, action: str = "", on_action: Act | None = None) -> None:
         """Something that happened, with a way back; goes by itself."""
-        self._show("notice", sentence, "", action, on_action, "")
+        self._show(_Message("notice", sentence, action=action, on_action=on_action))
         self._timer.start()
 
-    def _show(
-        self,
-        kind: str,
-        sentence: str,
-        advice: str,
-        action: str,
-        on_action: Callable[[], object] | None,
-        detail: str,
-    ) -> None:
-        self.setObjectName(kind)
+    def show_progress(self, sentence: str, action: str, on_action: Act) -> None:
+        """Something that goes on until it is hidden or replaced, with a way to end it."""
+        self._show(_Message("notice", sentence, action=action, on_action=on_action))
+
+    def dismiss(self) -> None:
+        """A person has seen it, or its time is over."""
+        closed, self._message = self._message, _Message("notice", "")
+        self.hide()
+        if closed.on_close is not None:
+            closed.on_close()
+        if self._covered and self.isHidden():
+            self._show(self._covered.pop())
+
+    def _show(self, message: _Message) -> None:
+        self._timer.stop()
+        if self._message.on_close is not None:
+            self._covered.append(self._message)
+        self._message = message
+        self.setObjectName(message.kind)
         self.style().unpolish(self)
         self.style().polish(self)
-        self._text.setText(sentence)
-        self._advice.setText(advice)
-        self._advice.setVisible(bool(advice))
-        self._action.setText(action)
-        self._action.setVisible(bool(action))
-        self._on_action = on_action
-        self._detail_text = detail.strip()
-        self._show_detail.setVisible(bool(self._detail_text))
+        self._text.setText(message.sentence)
+        self._advice.setText(message.advice)
+        self._advice.setVisible(bool(message.advice))
+        for made, text in ((self._action, message.action), (self._other, message.other)):
+            made.setText(text)
+            made.setVisible(bool(text))
+        self._show_detail.setVisible(bool(message.detail))
         self._copy.hide()
         self._detail.hide()
-        self._detail.setPlainText(self._detail_text)
+        self._detail.setPlainText(message.detail)
         self._detail.setFont(self._theme.mono_font(12))
-        self.setAccessibleName(sentence)
+        self.setAccessibleName(message.sentence)
         self.show()
 
-    def _act(self) -> None:
-        self.hide()
-        if self._on_action is not None:
-            self._on_action()
+    def _act(self, act: Act | None) -> None:
+        self.dismiss()
+        if act is not None:
+            act()
 
     def _toggle_detail(self) -> None:
         shown = self._detail.isHidden()
@@ -113,7 +157,8 @@ class Banner(QFrame):
         self._copy.setVisible(shown)
 
     def _copy_detail(self) -> None:
-        lines = (self._text.text(), self._advice.text(), self._detail_text)
+        message = self._message
+        lines = (message.sentence, message.advice, message.detail)
         QGuiApplication.clipboard().setText("\n".join(line for line in lines if line))
 
     def action_button(self) -> QWidget:

@@ -181,14 +181,14 @@ class MainWindow(QMainWindow):
         side.pinned.connect(chats.pin)
         side.duplicated.connect(chats.duplicate)
         side.deleted.connect(chats.delete)
-        side.searched.connect(self._search)
-        side.export_wanted.connect(lambda chat_id: self._export([chat_id]))
         side.moved.connect(chats.move)
         side.folder_added.connect(chats.add_folder)
         side.folder_renamed.connect(chats.rename_folder)
         side.folder_removed.connect(chats.remove_folder)
         side.folder_collapsed.connect(chats.collapse_folder)
         side.new_in_folder_wanted.connect(self.new_chat)
+        side.searched.connect(self._search)
+        side.export_wanted.connect(lambda chat_id: self._export([chat_id]))
         side.export_all_wanted.connect(lambda: self._export(None))
         side.import_wanted.connect(self._import)
         view = self.conversation
@@ -201,14 +201,16 @@ class MainWindow(QMainWindow):
         chats.changed.connect(self._show_changed)
         chats.failed.connect(self._show_error)
         chats.chat_deleted.connect(self._offer_undo_chat)
+        chats.folder_removed.connect(self._offer_undo_folder)
         chats.message_deleted.connect(self._offer_undo_message)
         chats.imported.connect(self._tell_imported)
-        chats.folder_removed.connect(self._offer_undo_folder)
         chats.exported.connect(
             lambda path: self.banner.show_notice(self.tr("Saved as %1").replace("%1", path))
         )
         self._recordings.failed.connect(self._show_error)
-        self._health.told.connect(self.banner.show_error)
+        self._health.told.connect(
+            lambda text: self.banner.show_error(text, on_close=self._health.dismiss)
+        )
         self._health.failed.connect(self._show_error)
         self._health.saved.connect(
             lambda path: self.banner.show_notice(self.tr("Saved as %1").replace("%1", path))
@@ -457,12 +459,33 @@ class MainWindow(QMainWindow):
         else:
             self.banner.show_error(str(error))
 
-    def _save_elsewhere(self) -> None:
+    def _save_elsewhere(self) -> bool:
         path, _ = QFileDialog.getSaveFileName(
             self, self.tr("Save all chats"), "sfumato-chats.db", "SQLite (*.db)"
         )
-        if path:
-            self._health.save_elsewhere(Path(path))
+        return bool(path) and self._health.save_elsewhere(Path(path))
+
+    def _may_close(self) -> bool:
+        """Whether nothing would be lost, or the person says that it may be."""
+        while problem := self._health.problem_with_closing():
+            question = QMessageBox(self)
+            question.setIcon(QMessageBox.Icon.NoIcon)
+            question.setTextFormat(Qt.TextFormat.PlainText)
+            question.setWindowTitle(self.tr("Close Sfumato?"))
+            question.setText(self.tr("The last of what was written is not on disk yet."))
+            question.setInformativeText(problem)
+            roles = QMessageBox.ButtonRole
+            again = question.addButton(self.tr("Try again"), roles.ActionRole)
+            elsewhere = question.addButton(self.tr("Save elsewhere…"), roles.ActionRole)
+            close = question.addButton(self.tr("Close and lose it"), roles.DestructiveRole)
+            question.setEscapeButton(question.addButton(self.tr("Cancel"), roles.RejectRole))
+            question.exec()
+            clicked = question.clickedButton()
+            if clicked is close or (clicked is elsewhere and self._save_elsewhere()):
+                return True
+            if clicked not in (again, elsewhere):
+                return False
+        return True
 
     def tell_unclean_end(self) -> None:
         """The last run did not end as it should: a large model is not loaded unasked."""
@@ -494,9 +517,6 @@ class MainWindow(QMainWindow):
             lambda: self._chats.restore(chat_id),
         )
 
-    def _offer_undo_message(self, message_id: int) -> None:
-        self.banner.show_notice(
-            self.tr("Message deleted"),
     def _offer_undo_folder(self, folder: str, chat_ids: list[int]) -> None:
         self.banner.show_notice(
             self.tr("Folder “%1” deleted; its chats are still there").replace("%1", folder),
@@ -504,6 +524,9 @@ class MainWindow(QMainWindow):
             lambda: self._chats.add_folder(folder, chat_ids),
         )
 
+    def _offer_undo_message(self, message_id: int) -> None:
+        self.banner.show_notice(
+            self.tr("Message deleted"),
             self.tr("Undo"),
             lambda: self._chats.restore_message(message_id),
         )
@@ -736,7 +759,7 @@ class MainWindow(QMainWindow):
         if self._generation.busy:
             self._generation.stop()
         elif not self.banner.isHidden():
-            self.banner.hide()
+            self.banner.dismiss()
         else:
             self.sidebar.end_search()
             self.composer.focus()
@@ -787,7 +810,10 @@ class MainWindow(QMainWindow):
             self.resize(*START_SIZE)
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        self._chats.flush_draft()
+        if not self._may_close():
+            event.ignore()
+            return
         state_dir().mkdir(parents=True, exist_ok=True)
         self._state_file().setValue("geometry", self.saveGeometry())
-        self._chats.flush_draft()
         super().closeEvent(event)
