@@ -1188,6 +1188,10 @@
    <source>found in the folder of %1</source>
    <translation>gefunden im Ordner von %1</translation>
   </message>
+  <message>
+   <source>Loading, %1 %</source>
+   <translation>Lädt, %1 %</translation>
+  </message>
  </context>
  <context>
   <name>ModelsPage</name>
@@ -1647,6 +1651,10 @@
    <source>A few real steps show that the model computes, where, and how fast.</source>
    <translation>Ein paar echte Schritte zeigen, dass das Modell rechnet, wo und wie schnell.</translation>
   </message>
+  <message>
+   <source>Cancel loading</source>
+   <translation>Laden abbrechen</translation>
+  </message>
  </context>
  <context>
   <name>TopBar</name>
@@ -1657,6 +1665,10 @@
   <message>
    <source>Why is my GPU used or not?</source>
    <translation>Warum rechnet meine GPU, oder warum nicht?</translation>
+  </message>
+  <message>
+   <source>Cancel loading</source>
+   <translation>Laden abbrechen</translation>
   </message>
  </context>
  <context>

@@ -8,7 +8,7 @@ from pathlib import Path
 from fakes import answer_events
 from pytestqt.qtbot import QtBot
 from service_set import Services
-from sfumato.engine.protocol import CountTokens, Failed, Load
+from sfumato.engine.protocol import CountTokens, Failed, Load, Unloaded
 from sfumato.paths import built_in_guide
 from sfumato.services.motion import SystemMotion
 from sfumato.services.single_instance import SingleInstance
@@ -108,6 +108,34 @@ def test_a_chosen_model_is_remembered(qtbot: QtBot, make_services: Make, tmp_pat
     assert services.settings.current.model_path == str(tmp_path / "other.gguf")
     services.model.choose(None)
     assert services.model.is_guide
+
+
+def test_a_load_that_is_faster_than_its_end_stays(qtbot: QtBot, make_services: Make) -> None:
+    services = make_services()
+    services.model.start()
+    qtbot.waitUntil(lambda: services.model.state == "ready")
+    services.engine.hold()
+    services.model.choose(Path("/models/large.gguf"))
+    services.model.cancel_load()
+    services.engine.received.emit(services.engine.loaded)
+    services.engine.received.emit(Unloaded())
+    assert services.model.state == "ready"
+    assert services.model.path == Path("/models/large.gguf")
+
+
+def test_a_newer_load_is_not_ended_by_the_end_of_an_older_one(
+    qtbot: QtBot, make_services: Make
+) -> None:
+    services = make_services()
+    services.model.start()
+    qtbot.waitUntil(lambda: services.model.state == "ready")
+    services.engine.hold()
+    services.model.choose(Path("/models/large.gguf"))
+    services.model.cancel_load()
+    services.model.choose(Path("/models/other.gguf"))
+    services.engine.received.emit(Unloaded())
+    assert services.model.state == "loading"
+    assert services.model.path == Path("/models/other.gguf")
 
 
 def test_a_model_that_cannot_be_loaded_is_told_once(qtbot: QtBot, make_services: Make) -> None:

@@ -7,7 +7,17 @@ from typing import Literal
 
 from PySide6.QtCore import QObject, Signal
 
-from sfumato.engine.protocol import Device, Event, Failed, Load, Loaded, Loading, Ready
+from sfumato.engine.protocol import (
+    CancelLoad,
+    Device,
+    Event,
+    Failed,
+    Load,
+    Loaded,
+    Loading,
+    Ready,
+    Unloaded,
+)
 from sfumato.paths import built_in_guide
 from sfumato.services.engine_client import EngineClient
 from sfumato.services.settings import SettingsService
@@ -37,6 +47,7 @@ class ModelService(QObject):
         self._path = path
         self._device = device
         self.state: State = "off"
+        self._cancelling = False
         self.fraction = 0.0
         self.loaded: Loaded | None = None
         self.devices: list[Device] = []
@@ -58,6 +69,11 @@ class ModelService(QObject):
     def computes_on_gpu(self) -> bool:
         return self.loaded is not None and self.loaded.device.startswith("cuda")
 
+    @property
+    def can_cancel(self) -> bool:
+        """A load is under way that takes a while; the guide's does not."""
+        return self.state == "loading" and not (self.is_guide or self._cancelling)
+
     def start(self) -> None:
         """Start the engine; the model follows when it is ready."""
         if not self._client.running:
@@ -78,11 +94,19 @@ class ModelService(QObject):
         else:
             self.start()
 
+    def cancel_load(self) -> None:
+        """Give up the load under way: the built-in guide follows. A load that was faster stays."""
+        if self.can_cancel:
+            self._cancelling = True
+            self._client.request(CancelLoad())
+            self.changed.emit()
+
     def load(self) -> None:
         settings = self._settings.current
         self.loaded = None
         self.failure = None
         self.fraction = 0.0
+        self._cancelling = False
         self._set("loading")
         self._client.request(
             Load(
@@ -106,12 +130,22 @@ class ModelService(QObject):
                 self.changed.emit()
             case Loaded():
                 self.loaded = event
+                self._cancelling = False
                 self._set("ready")
+            case Unloaded() if self._cancelling:
+                self._use_guide()
             case Failed(turn=None):
                 self.failure = event
                 if self.state in ("starting", "loading"):
                     self._set("failed")
                 self.failed.emit(event)
+
+    def _use_guide(self) -> None:
+        if self._path is None:
+            self.choose(None)
+        else:  # the model of the command line was not to be remembered, so neither is its end
+            self._path = built_in_guide()
+            self.load()
 
     def _ended(self, reason: str) -> None:
         if reason:

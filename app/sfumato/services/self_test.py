@@ -73,6 +73,7 @@ class SelfTest(QObject):
         self._generation = generation
         self._predict = predict
         self._turn = 0  # answers to people count upwards from 1, tests downwards
+        self._path = Path()  # of the model under test
         self._mean_entropy = 0.0
         self._step_ms: list[float] = []
         self.stage: Stage = "idle"
@@ -99,11 +100,15 @@ class SelfTest(QObject):
         self.report = None
         self.prefilled = None
         self._step_ms = []
+        self._path = self._model.path
         self.stage = "waiting"
         self._go_on()
 
     def _go_on(self) -> None:
         if self.stage not in ("waiting", "loading"):
+            return
+        if self._model.path != self._path:
+            self._set("idle")  # given up for another model: there is nothing to report
             return
         match self._model.state:
             case "ready" if self._generation.busy:

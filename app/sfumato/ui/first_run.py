@@ -80,6 +80,7 @@ class FirstRun(QWidget):
     chosen = Signal(object)  # Path of a model to load and test
     import_wanted = Signal()
     gpu_wanted = Signal()
+    load_cancelled = Signal()
 
     def __init__(
         self,
@@ -114,6 +115,7 @@ class FirstRun(QWidget):
         self.machine.found_chosen.connect(self._import_found)
         self.download.acted.connect(self._act)
         self.test.gpu_wanted.connect(self.gpu_wanted)
+        self.test.load_cancelled.connect(self._cancel_load)
         theme.changed.connect(self._restyle)
         self._restyle()
 
@@ -211,6 +213,10 @@ class FirstRun(QWidget):
     def _import_found(self, path: Path) -> None:
         self.machine.apply_context()
         self._library.import_file(path)
+
+    def _cancel_load(self) -> None:
+        self._go(self.machine)
+        self.load_cancelled.emit()
 
     def _act(self, what: str, row: ModelRow) -> None:
         match what:

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 
 from sfumato.engine.protocol import Committed, Denoised, Failed, Finished, Prefilled
 from sfumato.errors import KnownError
-from sfumato.paths import built_in_guide, state_dir
+from sfumato.paths import state_dir
 from sfumato.services.chats import Chats
 from sfumato.services.generation import Answer, Generation
 from sfumato.services.model import ModelService
@@ -104,7 +104,7 @@ class MainWindow(QMainWindow):
         self._pages = QStackedWidget()
         self._pages.addWidget(self.welcome)
         self._pages.addWidget(self.conversation)
-        self.models_page = ModelsPage(theme, library, self_test)
+        self.models_page = ModelsPage(theme, library, self_test, model)
         self._pages.addWidget(self.models_page)
         self.first_run = FirstRun(theme, library, settings, model, self_test)
         self._lay_out()
@@ -150,10 +150,12 @@ class MainWindow(QMainWindow):
         chats, generation, model = self._chats, self._generation, self._model
         self.top_bar.sidebar_toggled.connect(self.toggle_sidebar)
         self.top_bar.model_clicked.connect(self.toggle_models)
+        for place in (self.top_bar, self.models_page, self.first_run):
+            place.load_cancelled.connect(self._cancel_load)
         self.welcome.asked.connect(generation.send)
         self.welcome.models_wanted.connect(self.toggle_models)
         self.models_page.closed.connect(self.close_models)
-        self.models_page.chosen.connect(self._choose_model)
+        self.models_page.chosen.connect(model.choose)
         self.models_page.import_wanted.connect(self._import_model)
         self.models_page.gpu_wanted.connect(self.explain_gpu)
         self.models_page.introduction_wanted.connect(self.open_first_run)
@@ -572,7 +574,7 @@ class MainWindow(QMainWindow):
         self.top_bar.model_button.show_model(
             name, state, filled=model.computes_on_gpu, failed=model.state == "failed"
         )
-        self.models_page.show_gpu(used=model.computes_on_gpu)
+        self.top_bar.cancel_button.setVisible(model.can_cancel)
         if loaded is not None:
             self.top_bar.model_button.setToolTip(loaded.placement)
         if model.is_guide:
@@ -589,11 +591,6 @@ class MainWindow(QMainWindow):
         if self._pages.currentWidget() is self.models_page:
             self.close_models()
             return
-        guide = built_in_guide()
-        self.models_page.open(
-            None if self._model.is_guide else self._model.path,
-            guide.stat().st_size if guide.exists() else 0,
-        )
         self._foot.hide()
         self._pages.setCurrentWidget(self.models_page)
         self.top_bar.show_title("")
@@ -605,9 +602,11 @@ class MainWindow(QMainWindow):
         self.top_bar.show_title(self.top_bar_title())
         self.composer.focus()
 
-    def _choose_model(self, path: Path | None) -> None:
-        self._model.choose(path)
-        self.models_page.show_in_use(path)
+    def _cancel_load(self) -> None:
+        """A question that waits for the model is not for the guide that takes its place."""
+        if self._model.can_cancel:
+            self._generation.stop()
+            self._model.cancel_load()
 
     def _import_model(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, self.tr("Use a file of mine"), "", "*.gguf")
@@ -637,7 +636,7 @@ class MainWindow(QMainWindow):
 
     def _try_model(self, path: Path) -> None:
         """Load a model and let it prove itself."""
-        self._choose_model(path)
+        self._model.choose(path)
         self._self_test.run()
         if self._first_run_shown:
             self.first_run.show_test()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -19,6 +19,8 @@ from PySide6.QtWidgets import (
 from sfumato.download.downloader import Progress, Stage
 from sfumato.download.library import Found
 from sfumato.download.machine import Machine
+from sfumato.paths import built_in_guide
+from sfumato.services.model import ModelService
 from sfumato.services.model_library import ModelLibrary, ModelRow
 from sfumato.services.self_test import SelfTest
 from sfumato.ui.theme import Theme
@@ -60,6 +62,7 @@ class ModelCard(QFrame):
             ("resume", self.tr("Go on"), ""),
             ("pause", self.tr("Pause"), ""),
             ("cancel", self.tr("Cancel"), "quiet"),
+            ("cancel_load", self.tr("Cancel"), ""),
             ("discard", self.tr("Discard"), "quiet"),
             ("import", self.tr("Use this file"), ""),
             ("check", self.tr("Check"), "quiet"),
@@ -80,7 +83,17 @@ class ModelCard(QFrame):
         if self._row is not None:
             self.acted.emit(what, self._row)
 
-    def show_row(self, row: ModelRow, *, in_use: bool, recommended: bool) -> None:
+    def show_row(
+        self,
+        row: ModelRow,
+        *,
+        in_use: bool = False,
+        recommended: bool = False,
+        loading: float | None = None,
+        cancellable: bool = False,
+        failure: str = "",
+    ) -> None:
+        """`loading`: the share that is loaded of the model; `failure`: why it could not be."""
         self._row = row
         self._title.setText(row.name)
         self.setAccessibleName(row.name)
@@ -99,18 +112,25 @@ class ModelCard(QFrame):
         self._note.setVisible(bool(row.note))
         self._fit.setText(row.fit.sentence if row.fit else "")
         self._fit.setVisible(row.fit is not None and row.state != "busy")
-        self._error.setText(row.error)
-        self._error.setVisible(bool(row.error))
-        self._show_progress(row)
-        self._show_buttons(row, in_use=in_use, recommended=recommended)
+        error = row.error or failure
+        self._error.setText(error)
+        self._error.setVisible(bool(error))
+        self._show_progress(row, loading)
+        self._show_buttons(row, in_use=in_use or loading is not None, recommended=recommended)
+        self._buttons["cancel_load"].setVisible(cancellable)
 
-    def _show_progress(self, row: ModelRow) -> None:
+    def _show_progress(self, row: ModelRow, loading: float | None) -> None:
         progress = row.progress
         busy = row.state == "busy"
         begun = row.state == "begun"
-        self._bar.setVisible(busy or begun)
-        self._figures.setVisible(busy or begun)
-        if begun and row.bytes:
+        shown = busy or begun or loading is not None
+        self._bar.setVisible(shown)
+        self._figures.setVisible(shown)
+        if loading is not None:
+            self._bar.setValue(round(1000 * loading))
+            percent = f"{100 * loading:.0f}"
+            self._figures.setText(self.tr("Loading, %1 %").replace("%1", percent))
+        elif begun and row.bytes:
             self._bar.setValue(round(1000 * row.received / row.bytes))
             self._figures.setText(
                 self.tr("%1 of %2 are here; the download goes on where it stopped.")
@@ -165,6 +185,7 @@ class ModelCard(QFrame):
             "cancel": busy and transferring,
             "discard": row.state == "begun",
             "import": False,
+            "cancel_load": False,
             "check": row.state in ("here", "changed") and row.id != GUIDE_ID,
             "remove": row.state in ("here", "changed", "missing") and row.id != GUIDE_ID,
             "use": row.state == "here" and not in_use,
@@ -194,6 +215,10 @@ class ModelCard(QFrame):
         for what, made in self._buttons.items():
             made.setVisible(what == "import")
 
+    @property
+    def figures(self) -> str:
+        return self._figures.text() if not self._figures.isHidden() else ""
+
     def button(self, what: str) -> QPushButton:
         return self._buttons[what]
 
@@ -204,21 +229,22 @@ class ModelsPage(QWidget):
     import_wanted = Signal()
     gpu_wanted = Signal()
     introduction_wanted = Signal()
+    load_cancelled = Signal()
 
     def __init__(
         self,
         theme: Theme,
         library: ModelLibrary,
         self_test: SelfTest,
+        model: ModelService,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._theme = theme
         self._library = library
         self._self_test = self_test
-        self._in_use: Path | None = None
+        self._model = model
         self._cards: dict[str, ModelCard] = {}
-        self._guide_bytes = 0
         column = QWidget()
         self._box = QVBoxLayout(column)
         self._box.setContentsMargins(24, 8, 24, 32)
@@ -240,7 +266,6 @@ class ModelsPage(QWidget):
         tests.setSpacing(8)
         tests.addWidget(self._test)
         self._gpu = button("", "link", lambda: self.gpu_wanted.emit())
-        self.show_gpu(used=False)
         tests.addWidget(self._gpu)
         tests.addStretch(1)
         tests.addWidget(
@@ -276,21 +301,16 @@ class ModelsPage(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(area)
         library.changed.connect(self._show)
+        model.changed.connect(self._show)
         self_test.changed.connect(self._show_test)
         theme.changed.connect(self._restyle)
         self._restyle()
 
-    def open(self, in_use: Path | None, guide_bytes: int) -> None:
-        """Show the list; `in_use` is the loaded model, None for the guide."""
-        self._in_use = in_use
-        self._guide_bytes = guide_bytes
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
         self._show()
         self._show_test()
         self._library.refresh()
-
-    def show_gpu(self, *, used: bool) -> None:
-        """Whether a GPU computes."""
-        self._gpu.setText(self.tr("Diagnostics") if used else self.tr("Why is my GPU not used?"))
 
     def _show_test(self) -> None:
         test = self._self_test
@@ -310,32 +330,40 @@ class ModelsPage(QWidget):
     def tested(self) -> str:
         return self._tested.text()
 
-    def show_in_use(self, in_use: Path | None) -> None:
-        self._in_use = in_use
-        self._show()
-
     def _restyle(self) -> None:
         self._column.setMaximumWidth(self._theme.column_px + 48)
 
-    def _show(self) -> None:
-        machine = self._library.machine
-        self._machine.setText(
-            machine_sentence(machine) if machine else self.tr("Looking at this computer …")
-        )
-        guide = ModelRow(
+    def _guide(self) -> ModelRow:
+        path = built_in_guide()
+        return ModelRow(
             id=GUIDE_ID,
             name=self.tr("Built-in guide"),
-            bytes=self._guide_bytes,
+            bytes=path.stat().st_size if path.exists() else None,
             note=self.tr("A small demonstration, not DiffusionGemma; always here."),
             state="here",
         )
+
+    def _show(self) -> None:
+        if not self.isVisible():
+            return
+        model, machine = self._model, self._library.machine
+        used = model.computes_on_gpu
+        self._gpu.setText(self.tr("Diagnostics") if used else self.tr("Why is my GPU not used?"))
+        self._machine.setText(
+            machine_sentence(machine) if machine else self.tr("Looking at this computer …")
+        )
         recommended = self._library.recommended
         seen = []
-        for row in [guide, *self._library.rows]:
-            in_use = self._in_use is None if row.id == GUIDE_ID else row.path == self._in_use
-            card = self._card(row.id)
-            card.show_row(
-                row, in_use=in_use and row.state == "here", recommended=row.id == recommended
+        for row in [self._guide(), *self._library.rows]:
+            chosen = model.is_guide if row.id == GUIDE_ID else row.path == model.path
+            failure = model.failure if chosen and model.state == "failed" else None
+            self._card(row.id).show_row(
+                row,
+                in_use=chosen and model.state == "ready",
+                recommended=row.id == recommended,
+                loading=model.fraction if chosen and model.state == "loading" else None,
+                cancellable=chosen and model.can_cancel,
+                failure=f"{failure.message} {failure.advice}" if failure else "",
             )
             seen.append(row.id)
         for found in self._library.found:
@@ -377,6 +405,8 @@ class ModelsPage(QWidget):
                 library.remove(row.path)
             case "use":
                 self.chosen.emit(row.path)
+            case "cancel_load":
+                self.load_cancelled.emit()
 
 
 def gigabytes(count: int) -> str:

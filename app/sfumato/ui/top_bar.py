@@ -69,6 +69,7 @@ class ModelButton(QPushButton):
 class TopBar(QWidget):
     sidebar_toggled = Signal()
     model_clicked = Signal()
+    load_cancelled = Signal()
     gpu_wanted = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -85,6 +86,10 @@ class TopBar(QWidget):
         self._title = ElidedLabel()
         self.model_button = ModelButton(theme)
         self.model_button.clicked.connect(lambda: self.model_clicked.emit())
+        self.cancel_button = IconButton(
+            theme, "x", self.tr("Cancel loading"), self.load_cancelled.emit, self, size=16
+        )
+        self.cancel_button.hide()
         why = QAction(self.tr("Why is my GPU used or not?"), self.model_button)
         why.triggered.connect(lambda: self.gpu_wanted.emit())
         self.model_button.addAction(why)
@@ -95,6 +100,7 @@ class TopBar(QWidget):
         row.addWidget(self.sidebar_button)
         row.addWidget(self._title, 1)
         row.addWidget(self.model_button)
+        row.addWidget(self.cancel_button)
         theme.changed.connect(self._restyle)
         self._restyle()
 

@@ -17,6 +17,7 @@ class TestScreen(Screen):
     __test__ = False  # no test of pytest's
 
     gpu_wanted = Signal()
+    load_cancelled = Signal()
 
     def __init__(
         self,
@@ -35,11 +36,13 @@ class TestScreen(Screen):
             self.tr("Why is my GPU not used?"), "link", lambda: self.gpu_wanted.emit()
         )
         self._again = button(self.tr("Test again"), "", self_test.run)
+        self.cancel = button(self.tr("Cancel loading"), "", self.load_cancelled.emit)
         self.box.addSpacing(8)
-        for made in (self._again, self._why):
+        for made in (self.cancel, self._again, self._why):
             self.box.addWidget(made, 0, Qt.AlignmentFlag.AlignLeft)
         self.box.addStretch(1)
         self_test.changed.connect(self._show)
+        model.changed.connect(self._show)
         self._show()
 
     def next_text(self) -> str:
@@ -57,6 +60,7 @@ class TestScreen(Screen):
             title,
             self.tr("A few real steps show that the model computes, where, and how fast."),
         )
+        self.cancel.setVisible(self._model.can_cancel)
         self._again.setVisible(report is not None and not report.works)
         self._why.setVisible(report is not None and not self._model.computes_on_gpu)
         self.changed.emit()
