@@ -953,6 +953,30 @@
    <source>Close and lose it</source>
    <translation>Schließen und verlieren</translation>
   </message>
+  <message>
+   <source>The context is full: the answer ends here.</source>
+   <translation>Der Kontext ist voll: Hier endet die Antwort.</translation>
+  </message>
+  <message>
+   <source>Go on in a new chat with a summary</source>
+   <translation>Mit einer Zusammenfassung neu weitermachen</translation>
+  </message>
+  <message>
+   <source>%1 (continued)</source>
+   <translation>%1 (Fortsetzung)</translation>
+  </message>
+  <message>
+   <source>Summing up the earlier messages: part %1 of %2, step %3</source>
+   <translation>Fasst die früheren Nachrichten zusammen: Teil %1 von %2, Schritt %3</translation>
+  </message>
+  <message>
+   <source>The conversation goes on here, from a summary; the earlier chat is unchanged.</source>
+   <translation>Hier geht es mit einer Zusammenfassung weiter; das frühere Gespräch ist unverändert.</translation>
+  </message>
+  <message>
+   <source>%1 of %2 tokens: no room for an answer</source>
+   <translation>%1 von %2 Tokens: kein Platz für eine Antwort</translation>
+  </message>
  </context>
  <context>
   <name>MessageWidget</name>
@@ -1077,6 +1101,14 @@
   <message>
    <source>Cancel</source>
    <translation>Abbrechen</translation>
+  </message>
+  <message>
+   <source>Did not settle: what is underlined with dots ran out of steps before it was stable.</source>
+   <translation>Nicht geklärt: dem gepunktet Unterstrichenen gingen die Schritte aus, bevor es stabil war.</translation>
+  </message>
+  <message>
+   <source>Summary of the earlier chat; the model reads it with each prompt</source>
+   <translation>Zusammenfassung des früheren Gesprächs; das Modell liest sie bei jeder Frage mit</translation>
   </message>
  </context>
  <context>

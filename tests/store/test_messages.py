@@ -37,6 +37,21 @@ def test_an_answer_grows_by_its_blocks(db, answered):
 
 def test_an_answer_with_an_unsettled_block_is_unsettled(answered):
     assert not answered[1].settled
+    assert answered[1].unsettled == ((9, 20),)
+    assert answered[1].unsettled_thinking == ()
+
+
+def test_thinking_that_ran_out_of_steps_is_found_in_the_thinking(db, answered):
+    messages.append_block(db, answered[1].id, 2, "", thinking="And so on", settled=False)
+    answer = messages.get_message(db, answered[1].id)
+    assert answer.unsettled == ((9, 20),)
+    assert answer.unsettled_thinking == ((3, 12),)
+
+
+def test_blocks_of_unknown_length_are_marked_nowhere(db, answered):
+    db.execute("UPDATE blocks SET characters = 'many' WHERE position = 0")
+    (answer,) = messages.load_conversation(db, answered[1].chat_id).messages[1:]
+    assert answer.unsettled == ()
 
 
 def test_blocks_carry_their_slices_of_the_text(db, answered):

@@ -35,6 +35,8 @@ _COLUMNS = (
 )
 _NO_STATS = AnswerStats()
 
+Spans = tuple[tuple[int, int], ...]  # [start, end)
+
 
 def load_conversation(db: sqlite3.Connection, chat_id: int) -> Conversation:
     """The chat and its active path. Raises StoreError where there is no such chat."""
@@ -43,7 +45,7 @@ def load_conversation(db: sqlite3.Connection, chat_id: int) -> Conversation:
         row[0]: row
         for row in db.execute(f"SELECT {_COLUMNS} FROM messages WHERE chat_id = ?", (chat_id,))
     }
-    path = [_message(rows[at], versions) for at, versions in _active_path(db, chat_id)]
+    path = [_message(db, rows[at], versions) for at, versions in _active_path(db, chat_id)]
     return Conversation(chat=chat, messages=tuple(path))
 
 
@@ -83,7 +85,7 @@ def get_message(db: sqlite3.Connection, message_id: int) -> Message:
         " AND (deleted_ms IS NULL OR id = ?) ORDER BY id",
         (row[1], row[2], row[3], message_id),
     )
-    return _message(row, tuple(version for (version,) in versions))
+    return _message(db, row, tuple(version for (version,) in versions))
 
 
 def add_prompt(
@@ -292,24 +294,7 @@ def duplicate_chat(
         ).fetchone()
         if parent_id not in copies:  # below a deleted message
             continue
-        changes = {
-            "chat_id": copy_id,
-            "parent_id": copies[parent_id],
-            "chosen_id": None,
-            # The answer goes on in the original only.
-            "state": "stopped" if state == "writing" else state,
-        }
-        copies[source_id] = new_id = _copy_row(db, "messages", source_id, changes)
-        db.execute(
-            "INSERT INTO blocks SELECT ?, position, characters, thinking_characters, ids, steps,"
-            " settled, mean_entropy, ms FROM blocks WHERE message_id = ?",
-            (new_id, source_id),
-        )
-        db.execute(
-            "INSERT INTO recordings.recordings (message_id, block, bytes, data)"
-            " SELECT ?, block, bytes, data FROM recordings.recordings WHERE message_id = ?",
-            (new_id, source_id),
-        )
+        copies[source_id] = _copy_message(db, source_id, state, copy_id, copies[parent_id])
     for table, pairs in (("chats", [(chat_id, copy_id)]), ("messages", list(copies.items()))):
         for source, copy in pairs:
             if source is None:
@@ -319,6 +304,58 @@ def duplicate_chat(
             ).fetchone()
             db.execute(f"UPDATE {table} SET chosen_id = ? WHERE id = ?", (copies.get(chosen), copy))
     return load_conversation(db, copy_id)
+
+
+def continue_chat(
+    db: sqlite3.Connection,
+    chat_id: int,
+    title: str,
+    *,
+    summary: str,
+    kept: Sequence[int] = (),
+    prompt: str = "",
+) -> Conversation:
+    """A new chat like `chat_id`, which goes on from a summary of it.
+
+    Its first message is the summary (role system); copies of the messages `kept` follow, and a
+    prompt that waits for its answer.
+    """
+    copy_id = _copy_row(db, "chats", chat_id, {"title": storable(title), "pinned": 0})
+    db.execute("UPDATE chats SET chosen_id = NULL WHERE id = ?", (copy_id,))
+    parent_id = _insert(db, copy_id, None, "system", "finished", summary)
+    for source_id in kept:
+        state = get_message(db, source_id).state
+        copied = _copy_message(db, source_id, state, copy_id, parent_id)
+        _set_chosen(db, copy_id, parent_id, copied)
+        parent_id = copied
+    if prompt:
+        add_prompt(db, copy_id, prompt)
+    return load_conversation(db, copy_id)
+
+
+def _copy_message(
+    db: sqlite3.Connection, source_id: int, state: str, chat_id: int, parent_id: int | None
+) -> int:
+    """With its blocks and their recordings."""
+    changes = {
+        "chat_id": chat_id,
+        "parent_id": parent_id,
+        "chosen_id": None,
+        # The answer goes on in the original only.
+        "state": "stopped" if state == "writing" else state,
+    }
+    new_id = _copy_row(db, "messages", source_id, changes)
+    db.execute(
+        "INSERT INTO blocks SELECT ?, position, characters, thinking_characters, ids, steps,"
+        " settled, mean_entropy, ms FROM blocks WHERE message_id = ?",
+        (new_id, source_id),
+    )
+    db.execute(
+        "INSERT INTO recordings.recordings (message_id, block, bytes, data)"
+        " SELECT ?, block, bytes, data FROM recordings.recordings WHERE message_id = ?",
+        (new_id, source_id),
+    )
+    return new_id
 
 
 def _insert(
@@ -400,7 +437,7 @@ def _title_from(text: str) -> str:
     return (at_word or cut).rstrip() + "…"
 
 
-def _message(row: tuple[Any, ...], versions: Iterable[int]) -> Message:
+def _message(db: sqlite3.Connection, row: tuple[Any, ...], versions: Iterable[int]) -> Message:
     """A value out of any row: what is damaged or unknown becomes raw text, never an error."""
     stats, raw = _NO_STATS, row[3] not in ROLES or row[4] not in STATES
     if not (isinstance(row[5], str) and isinstance(row[6], str)):
@@ -410,6 +447,7 @@ def _message(row: tuple[Any, ...], versions: Iterable[int]) -> Message:
             stats = msgspec.json.decode(row[11], type=AnswerStats)
         except (msgspec.DecodeError, TypeError, ValueError):
             pass
+    unsettled, unsettled_thinking = ((), ()) if row[8] else _unsettled(db, row[0])
     return Message(
         id=row[0],
         chat_id=row[1],
@@ -426,7 +464,27 @@ def _message(row: tuple[Any, ...], versions: Iterable[int]) -> Message:
         deleted_ms=row[12],
         versions=tuple(versions),
         raw=raw,
+        unsettled=unsettled,
+        unsettled_thinking=unsettled_thinking,
     )
+
+
+def _unsettled(db: sqlite3.Connection, message_id: int) -> tuple[Spans, Spans]:
+    """Where in the text and in the thinking of an answer its unsettled blocks stand."""
+    found: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
+    ends = [0, 0]
+    for *lengths, settled in db.execute(
+        "SELECT characters, thinking_characters, settled FROM blocks WHERE message_id = ?"
+        " ORDER BY position",
+        (message_id,),
+    ):
+        for at, (spans, length) in enumerate(zip(found, lengths, strict=True)):
+            if not isinstance(length, int):  # damaged: what follows cannot be placed
+                return tuple(found[0]), tuple(found[1])
+            if length > 0 and not settled:
+                spans.append((ends[at], ends[at] + length))
+            ends[at] += length
+    return tuple(found[0]), tuple(found[1])
 
 
 def _text(value: object) -> str:

@@ -84,6 +84,9 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     deleted_ms: int | None
     versions: tuple[int, ...]  # ids of all versions, oldest first, this one included
     raw: bool = False  # damaged or from a newer version: show the text as it is, without Markdown
+    # [start, end) in text and in thinking of each block that ran out of steps, in order
+    unsettled: tuple[tuple[int, int], ...] = ()
+    unsettled_thinking: tuple[tuple[int, int], ...] = ()
 
     @property
     def version(self) -> int:

@@ -9,11 +9,12 @@ from PySide6.QtCore import QPointF, QRect, Signal
 from PySide6.QtWidgets import QWidget
 
 from sfumato.ui.code_block import CodeBlock
-from sfumato.ui.markdown import Block, Code, Math, Plain, Prose, Table, parse
+from sfumato.ui.markdown import Block, Code, Math, Plain, Prose, Table
 from sfumato.ui.math import MAX_COST_SHOWN, cost, formula
 from sfumato.ui.math_view import MathView
 from sfumato.ui.prose_view import ProseView, TableView
 from sfumato.ui.theme import Theme
+from sfumato.ui.unsettled import Spans, parse_marked
 
 _View = ProseView | CodeBlock | MathView
 
@@ -33,8 +34,8 @@ class BlockStack(QWidget):
         self._blocks: list[Block] = []
         self._views: list[_View] = []
 
-    def show_markdown(self, text: str) -> None:
-        self.show_blocks(parse(text))
+    def show_markdown(self, text: str, unsettled: Spans = ()) -> None:
+        self.show_blocks(parse_marked(text, unsettled))
 
     def show_blocks(self, blocks: Sequence[Block]) -> None:
         for _ in self.build(blocks):
@@ -101,11 +102,13 @@ class BlockStack(QWidget):
         match block:
             case Prose() | Table():
                 limit = self._math_limit(at)
-                view.show_html(block.html, secondary=self._secondary, math_limit=limit)
+                view.show_html(
+                    block.html, secondary=self._secondary, math_limit=limit, marks=block.marks
+                )
             case Math():
                 view.show_html(f"<pre>{html.escape(block.source, quote=False)}</pre>")
             case Plain():
-                view.show_plain(block.text)
+                view.show_plain(block.text, block.marks)
 
     def height_for(self, width: int) -> int:
         """Lay the blocks out in this width; the height they take together."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 from pygments.lexer import Lexer
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import QFrame, QLabel, QPlainTextEdit, QToolButton, QWidg
 
 from sfumato.ui.markdown import Code
 from sfumato.ui.theme import Colors, Theme
+from sfumato.ui.unsettled import underline, without_signs
 
 MAX_HIGHLIGHT = 64 * 1024  # characters; pygments takes seconds for hostile megabytes
 HEADER_PX = 32
@@ -42,7 +44,7 @@ class CodeBlock(QFrame):
         super().__init__(parent)
         self.setObjectName("codeblock")
         self._theme = theme
-        self._code = code
+        self._code = replace(code, text=without_signs(code.text, code.marks))
         label = code.language or self.tr("code")
         if code.hidden:
             label += " · " + self.tr("%n invisible character(s) removed", "", code.hidden)
@@ -71,10 +73,10 @@ class CodeBlock(QFrame):
         self._text.setTabStopDistance(4 * QFontMetricsF(theme.mono_font()).horizontalAdvance(" "))
         self._text.document().setDocumentMargin(0)
         self._text.setAccessibleName(self.tr("Code, %1").replace("%1", label))
-        self._fill()
+        self._fill(code.text)
+        underline(self._text.document(), code.marks, theme.colors.secondary)
 
-    def _fill(self) -> None:
-        text = self._code.text
+    def _fill(self, text: str) -> None:
         lexer = lexer_for(self._code.language) if len(text) <= MAX_HIGHLIGHT else None
         if lexer is None:
             self._text.setPlainText(text)

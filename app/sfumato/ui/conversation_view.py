@@ -106,7 +106,10 @@ class ConversationView(QAbstractScrollArea):
     def begin_live(self, message_id: int, text: str) -> LiveAnswer:
         """Show the last answer as one that is being written."""
         self.end_live()
-        self.live = LiveAnswer(self._theme, message_id, text, self.viewport())
+        unsettled = (e.message.unsettled for e in self._entries if e.message.id == message_id)
+        self.live = LiveAnswer(
+            self._theme, message_id, text, next(unsettled, ()), parent=self.viewport()
+        )
         self.live.resized.connect(self._live_resized)
         self.live.link_clicked.connect(self.link_clicked)
         self.live.link_hovered.connect(self.link_hovered)

@@ -14,6 +14,7 @@ from sfumato.engine.protocol import Committed, Denoised
 from sfumato.ui.block_stack import BlockStack
 from sfumato.ui.canvas_view import CanvasView, Layout, Source
 from sfumato.ui.theme import Theme
+from sfumato.ui.unsettled import Spans
 from sfumato.ui.widgets import label
 
 FADE_MS = 150
@@ -56,12 +57,18 @@ class LiveAnswer(QWidget):
     link_hovered = Signal(str)
 
     def __init__(
-        self, theme: Theme, message_id: int, text: str, parent: QWidget | None = None
+        self,
+        theme: Theme,
+        message_id: int,
+        text: str,
+        unsettled: Spans = (),
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.message_id = message_id
         self._theme = theme
         self._text = text
+        self._unsettled = unsettled
         self._source: Source = "draft"
         self._layout_kind: Layout = "flow"
         self._last: Denoised | None = None
@@ -80,7 +87,7 @@ class LiveAnswer(QWidget):
         self.canvas.hide()
         self.canvas.height_changed.connect(self.resized)
         if text:
-            self._stack.show_markdown(text)
+            self._stack.show_markdown(text, unsettled)
 
     # What happens
 
@@ -106,9 +113,12 @@ class LiveAnswer(QWidget):
         if self.canvas.isVisible() and not self._theme.reduced_motion:
             fade = _Fade(self.canvas.grab(), self)
             fade.setGeometry(self.canvas.geometry())
+        if not event.settled and event.text:
+            begin = len(self._text)
+            self._unsettled = (*self._unsettled, (begin, begin + len(event.text)))
         self._text += event.text
         self._thinking += event.thinking
-        self._stack.show_markdown(self._text)
+        self._stack.show_markdown(self._text, self._unsettled)
         if self._thinking.strip():
             self._thought.show_markdown(self._thinking)
         self.canvas.hide()

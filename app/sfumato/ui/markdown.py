@@ -43,10 +43,22 @@ _INVISIBLE = re.compile("[\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069\u200e\u20
 
 
 @dataclass(frozen=True, slots=True)
+class Marks:
+    """Which part of a shown text is unsettled: see ui/unsettled.py."""
+
+    sign: str = ""  # stands in the text wherever that changes; "": all of it is settled
+    opened: bool = False  # its beginning is unsettled
+
+
+SETTLED = Marks()
+
+
+@dataclass(frozen=True, slots=True)
 class Prose:
     """Running text as the HTML subset of QTextDocument."""
 
     html: str
+    marks: Marks = SETTLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,7 @@ class Table:
     """A table as HTML; wide ones scroll sideways."""
 
     html: str
+    marks: Marks = SETTLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,7 @@ class Code:
     language: str
     text: str
     hidden: int = 0  # invisible or direction-changing characters taken out
+    marks: Marks = SETTLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +89,7 @@ class Plain:
     """Text shown as it is."""
 
     text: str
+    marks: Marks = SETTLED
 
 
 Block = Prose | Table | Code | Math | Plain

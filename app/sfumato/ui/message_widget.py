@@ -11,9 +11,10 @@ from PySide6.QtWidgets import QFrame, QLabel, QMenu, QPlainTextEdit, QToolButton
 from sfumato.store.types import Message
 from sfumato.ui.action_row import ROW_PX, ActionRow
 from sfumato.ui.block_stack import BlockStack
-from sfumato.ui.markdown import Plain, parse
+from sfumato.ui.markdown import Plain
 from sfumato.ui.prose_view import ProseView
 from sfumato.ui.theme import Theme
+from sfumato.ui.unsettled import parse_marked
 from sfumato.ui.widgets import button, label
 
 BUBBLE_SHARE = 0.82  # of the column at most
@@ -89,7 +90,9 @@ class MessageWidget(QWidget):
         self._stack.link_clicked.connect(self.link_clicked)
         self._stack.link_hovered.connect(self.link_hovered)
         self._building = self._build(self._stack)
-        if message.role not in ("user", "assistant"):
+        if message.role == "system":
+            self._note(self.tr("Summary of the earlier chat; the model reads it with each prompt"))
+        elif message.role not in ("user", "assistant"):
             self._note(self.tr("Shown as it is stored: “%1”").replace("%1", message.role))
         if message.state == "failed":
             self._note(message.error or self.tr("The answer failed."), "danger")
@@ -101,13 +104,23 @@ class MessageWidget(QWidget):
             self._note(self.tr("The longest answer allowed ends here."))
         elif message.stats.reason == "context":
             self._note(self.tr("The context is full; the answer ends here."))
-        if not message.settled:
+        if message.unsettled or message.unsettled_thinking:
+            self._note(
+                self.tr(
+                    "Did not settle: what is underlined with dots ran out of steps before it was"
+                    " stable."
+                )
+            )
+        elif not message.settled:
             self._note(self.tr("Did not settle: a block ran out of steps before it was stable."))
         if message.edited:
             self._note(self.tr("Edited by you"))
 
     def _build(self, stack: BlockStack) -> Iterator[None]:
-        blocks = [Plain(self.message.text)] if self.message.raw else parse(self.message.text)
+        message = self.message
+        blocks = (
+            [Plain(message.text)] if message.raw else parse_marked(message.text, message.unsettled)
+        )
         yield
         yield from stack.build(blocks)
 
@@ -128,7 +141,7 @@ class MessageWidget(QWidget):
         row.add("copy", self.tr("Copy message"), lambda: self._act("copy"))
         if from_user:
             row.add("pencil", self.tr("Edit and send again"), self.begin_edit)
-        else:
+        elif message.role != "system":
             row.add("rotate-ccw", self.tr("Try again"), lambda: self._act("regenerate"))
             if self._can_continue():
                 row.add("skip-forward", self.tr("Continue"), lambda: self._act("continue"))
@@ -179,7 +192,7 @@ class MessageWidget(QWidget):
         self._thinking.setIcon(self._theme.icon(icon, size=14))
         if self._thought is None:
             self._thought = BlockStack(self._theme, self, secondary=True)
-            self._thought.show_markdown(self.message.thinking)
+            self._thought.show_markdown(self.message.thinking, self.message.unsettled_thinking)
         self._thought.setVisible(shown)
         self.resized.emit()
 

@@ -30,7 +30,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QTextBrowser, QTextEdit, QWidget
 
 from sfumato.ui import math
+from sfumato.ui.markdown import SETTLED, Marks
 from sfumato.ui.theme import LINE_HEIGHT, Theme
+from sfumato.ui.unsettled import underline
 
 _FIXED = QTextBlockFormat.LineHeightTypes.FixedHeight.value
 HEADING_LINE_HEIGHT = 1.35
@@ -76,7 +78,12 @@ class ProseView(QTextBrowser):
         self.highlighted.connect(self._hovered)
 
     def show_html(
-        self, source: str, *, secondary: bool = False, math_limit: int = math.MAX_COST_SHOWN
+        self,
+        source: str,
+        *,
+        secondary: bool = False,
+        math_limit: int = math.MAX_COST_SHOWN,
+        marks: Marks = SETTLED,
     ) -> None:
         """Replace the text; `source` comes from markdown.parse and holds no foreign HTML.
 
@@ -94,6 +101,7 @@ class ProseView(QTextBrowser):
         color = (theme.colors.secondary if secondary else theme.colors.ink).name()
         source = _MATH.sub(lambda found: self._inline(found[1], color, math_limit), source)
         document.setHtml(source)
+        underline(document, marks, theme.colors.secondary)
         _set_headings(document, [int(level) for level in _HEADING.findall(source)], font)
         self._quoted = _set_line_heights(document, font, theme.paragraph_gap_px)
         self._make_room()
@@ -142,7 +150,7 @@ class ProseView(QTextBrowser):
                 fragments += 1
             block = block.next()
 
-    def show_plain(self, text: str) -> None:
+    def show_plain(self, text: str, marks: Marks = SETTLED) -> None:
         document = self.document()
         font = self._theme.text_font()
         document.setDefaultFont(font)
@@ -150,6 +158,7 @@ class ProseView(QTextBrowser):
         self._overhang_px = 0
         self.math_cost = 0
         document.setPlainText(text)
+        underline(document, marks, self._theme.colors.secondary)
         self._quoted = _set_line_heights(document, font, 0)
 
     def height_for(self, width: int) -> int:
@@ -281,10 +290,15 @@ class TableView(ProseView):
         self._columns = 1
 
     def show_html(
-        self, source: str, *, secondary: bool = False, math_limit: int = math.MAX_COST_SHOWN
+        self,
+        source: str,
+        *,
+        secondary: bool = False,
+        math_limit: int = math.MAX_COST_SHOWN,
+        marks: Marks = SETTLED,
     ) -> None:
         self._columns = max(1, source.count("<th align") + source.count("<th>"))
-        super().show_html(source, secondary=secondary, math_limit=math_limit)
+        super().show_html(source, secondary=secondary, math_limit=math_limit, marks=marks)
         _set_row_heights(self.document(), self._theme.text_font())
         self._make_room()
         cursor = QTextCursor(self.document())
