@@ -28,6 +28,7 @@ from sfumato.services.settings import SettingsService
 from sfumato.services.single_instance import SingleInstance
 from sfumato.services.store_calls import StoreCalls
 from sfumato.services.store_health import StoreHealth
+from sfumato.services.summary import Summary
 from sfumato.services.token_counter import TokenCounter
 from sfumato.store import settings as stored_settings
 from sfumato.store.settings import Settings
@@ -53,6 +54,7 @@ class Parts:
     generation: Generation
     recordings: Recordings
     counter: TokenCounter
+    summary: Summary
     library: ModelLibrary
     self_test: SelfTest
     health: StoreHealth
@@ -94,6 +96,7 @@ def build(
     motion.found.connect(lambda _: restyle(settings.current))
     motion.ask()
     counter = TokenCounter(client, model, chats)
+    summary = Summary(client, model, chats, generation, calls)
     library = ModelLibrary(settings)
     self_test = SelfTest(client, model, generation, library.predicted_step_ms)
     health = StoreHealth(calls)
@@ -105,6 +108,7 @@ def build(
         model,
         recordings,
         counter,
+        summary,
         library,
         self_test,
         health,
@@ -122,6 +126,7 @@ def build(
         generation=generation,
         recordings=recordings,
         counter=counter,
+        summary=summary,
         library=library,
         self_test=self_test,
         health=health,

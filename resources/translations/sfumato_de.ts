@@ -975,7 +975,7 @@
   </message>
   <message>
    <source>%1 of %2 tokens: no room for an answer</source>
-   <translation>%1 von %2 Tokens: kein Platz für eine Antwort</translation>
+   <translation>%1 von %2 Token: kein Platz für eine Antwort</translation>
   </message>
  </context>
  <context>

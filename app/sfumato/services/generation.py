@@ -39,6 +39,7 @@ STEP_INTERVAL_MS = 50
 # The built-in guide takes a few milliseconds a step, too few to be seen: it is slowed to this pace.
 GUIDE_PACE_MS = 70.0
 NO_SAMPLER = SamplerValues()
+EARLIER = "What was said in this conversation before, in short:\n\n"
 
 
 @dataclass(slots=True)
@@ -86,6 +87,7 @@ class Generation(QObject):
         self._answer: Answer | None = None
         self._turn = 0
         self._storing = False
+        self._held = False
         self._left_out = 0  # how often the older half of the turns was left out
         self.last_failed: int | None = None  # the answer that failed last
         self._throttle = Throttle(STEP_INTERVAL_MS, self)
@@ -95,7 +97,7 @@ class Generation(QObject):
 
     @property
     def busy(self) -> bool:
-        return self._answer is not None or self._storing
+        return self._answer is not None or self._storing or self._held
 
     @property
     def answer(self) -> Answer | None:
@@ -162,6 +164,11 @@ class Generation(QObject):
         """Continue an answer that was cut."""
         if not self.busy:
             self._store_and_begin(lambda db: messages.resume_answer(db, answer_id), going_on=True)
+
+    def hold(self, held: bool) -> None:
+        """While the engine does something else for the person, no answer begins."""
+        self._held = held
+        self.busy_changed.emit(self.busy)
 
     def stop(self) -> None:
         """End after the step that is being computed; what is committed stays."""
@@ -382,13 +389,19 @@ class Generation(QObject):
 
 
 def as_turns(chat: Chat, path: Sequence[Message]) -> list[protocol.Message]:
-    """The conversation as the engine takes it, without answers that have no text."""
+    """The conversation as the engine takes it, without answers that have no text.
+
+    What a summary says of an earlier chat goes to the system's turn.
+    """
+    system = [chat.system_prompt] if chat.system_prompt.strip() else []
     turns = []
-    if chat.system_prompt.strip():
-        turns.append(protocol.Message("system", chat.system_prompt))
     for message in path:
-        if message.role == "user" or (message.role == "assistant" and message.text.strip()):
+        if message.role == "system":
+            system.append(EARLIER + message.text)
+        elif message.role == "user" or (message.role == "assistant" and message.text.strip()):
             turns.append(protocol.Message(message.role, message.text))  # type: ignore[arg-type]
+    if system:
+        turns.insert(0, protocol.Message("system", "\n\n".join(system)))
     return turns
 
 

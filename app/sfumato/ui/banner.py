@@ -113,6 +113,9 @@ class Banner(QFrame):
 
     def show_progress(self, sentence: str, action: str, on_action: Act) -> None:
         """Something that goes on until it is hidden or replaced, with a way to end it."""
+        if not self.isHidden() and self._message.on_action == on_action:
+            self._text.setText(sentence)
+            return
         self._show(_Message("notice", sentence, action=action, on_action=on_action))
 
     def dismiss(self) -> None:

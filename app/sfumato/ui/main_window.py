@@ -36,6 +36,7 @@ from sfumato.services.recordings import Recordings
 from sfumato.services.self_test import Report, SelfTest
 from sfumato.services.settings import SettingsService
 from sfumato.services.store_health import StoreHealth
+from sfumato.services.summary import Summary
 from sfumato.services.token_counter import TokenCounter
 from sfumato.store.types import Conversation, ImportReport, Message
 from sfumato.ui.banner import Banner
@@ -70,6 +71,7 @@ class MainWindow(QMainWindow):
         model: ModelService,
         recordings: Recordings,
         counter: TokenCounter,
+        summary: Summary,
         library: ModelLibrary,
         self_test: SelfTest,
         health: StoreHealth,
@@ -83,6 +85,7 @@ class MainWindow(QMainWindow):
         self._model = model
         self._recordings = recordings
         self._counter = counter
+        self._summary = summary
         self._library = library
         self._self_test = self_test
         self._health = health
@@ -168,11 +171,14 @@ class MainWindow(QMainWindow):
         self._library.failed.connect(self._show_error)
         self._library.arrived.connect(self._offer_model)
         self.composer.submitted.connect(self._send)
-        self.composer.stopped.connect(generation.stop)
+        self.composer.stopped.connect(self._stop)
         self.composer.edited.connect(chats.keep_draft)
         self.composer.edited.connect(self._counter.count)
         self.composer.thinking_toggled.connect(self._choose_thinking)
         self._counter.counted.connect(self._show_count)
+        self._summary.changed.connect(self._show_summary)
+        self._summary.failed.connect(self._show_error)
+        self._summary.ended.connect(self._tell_summary)
         self.status.layout_chosen.connect(lambda kind: self._settings.change(canvas_layout=kind))
         self.status.source_chosen.connect(lambda what: self._settings.change(canvas_shows=what))
         side = self.sidebar
@@ -361,6 +367,11 @@ class MainWindow(QMainWindow):
 
     def _show_finished(self, event: Finished) -> None:
         self.status.show_finished(event)
+        answer = self._generation.answer
+        if event.reason == "context" and answer is not None:
+            self._offer_room(
+                self.tr("The context is full: the answer ends here."), "", answer.message.id
+            )
 
     def _end(self, message: Message) -> None:
         live = self.conversation.live
@@ -504,12 +515,55 @@ class MainWindow(QMainWindow):
         elif failure.kind in ("model_file", "model_gone", "device") and not self._model.is_guide:
             action, act = self.tr("Use the built-in guide"), lambda: self._model.choose(None)
         elif failure.kind == "context" and self._generation.last_failed is not None:
-            failed_id = self._generation.last_failed
-            action = self.tr("Leave out the oldest messages")
-            act = lambda: self._generation.regenerate(failed_id, shorter=True)  # noqa: E731
+            self._offer_room(failure.message, failure.advice, self._generation.last_failed)
+            return
         else:
             action, act = "", lambda: None
         self.banner.show_error(failure.message, failure.advice, action, act, failure.detail)
+
+    def _offer_room(self, sentence: str, advice: str, answer_id: int) -> None:
+        """The context is full: nothing is left out unasked."""
+        shorter = self.tr("Leave out the oldest messages")
+
+        def leave_out() -> None:
+            self._generation.regenerate(answer_id, shorter=True)
+
+        if self._summary.possible:
+            self.banner.show_error(
+                sentence,
+                advice,
+                self.tr("Go on in a new chat with a summary"),
+                self._go_on_with_summary,
+                other=shorter,
+                on_other=leave_out,
+            )
+        else:
+            self.banner.show_error(sentence, advice, shorter, leave_out)
+
+    def _go_on_with_summary(self) -> None:
+        title = self.top_bar_title() or self.tr("New chat")
+        self._summary.run(self.tr("%1 (continued)").replace("%1", title))
+
+    def _show_summary(self) -> None:
+        summary = self._summary
+        if not summary.running:
+            self.banner.hide()
+            return
+        text = self.tr("Summing up the earlier messages: part %1 of %2, step %3")
+        for mark, number in (("%1", summary.part), ("%2", summary.parts), ("%3", summary.step)):
+            text = text.replace(mark, str(number))
+        self.banner.show_progress(text, self.tr("Cancel"), summary.cancel)
+
+    def _tell_summary(self) -> None:
+        self.banner.show_notice(
+            self.tr("The conversation goes on here, from a summary; the earlier chat is unchanged.")
+        )
+
+    def _stop(self) -> None:
+        if self._summary.running:
+            self._summary.cancel()
+        else:
+            self._generation.stop()
 
     def _offer_undo_chat(self, chat_id: int, title: str) -> None:
         name = title or self.tr("New chat")
@@ -734,9 +788,11 @@ class MainWindow(QMainWindow):
         if not self.composer.text().strip() and left > context // 4:
             self.composer.show_count("")
             return
-        self.composer.show_count(
-            self.tr("%1 of %2 tokens").replace("%1", f"{tokens:,}").replace("%2", f"{context:,}")
-        )
+        text = self.tr("%1 of %2 tokens")
+        loaded = self._model.loaded
+        if loaded is not None and left < loaded.canvas:
+            text = self.tr("%1 of %2 tokens: no room for an answer")
+        self.composer.show_count(text.replace("%1", f"{tokens:,}").replace("%2", f"{context:,}"))
 
     def _toggle_grid(self) -> None:
         grid = self._settings.current.canvas_layout == "grid"
@@ -756,7 +812,7 @@ class MainWindow(QMainWindow):
         if self.conversation.close_open(self.focusWidget()):
             return
         if self._generation.busy:
-            self._generation.stop()
+            self._stop()
         elif not self.banner.isHidden():
             self.banner.dismiss()
         else:
