@@ -81,11 +81,15 @@ class CanvasView(QWidget):
     def show_step(
         self, pieces: Sequence[str], entropy: bytes, pinned: bytes = b"", *, at_once: bool = False
     ) -> None:
-        """Show a state of the canvas; `at_once` skips easing and damping (scrubbing)."""
+        """Show a state of the canvas; `at_once` skips easing and damping (scrubbing).
+
+        A position without an entropy counts as unsettled: painting must never fail.
+        """
         changed = list(pieces) != self._pieces
         self._pieces = list(pieces)
-        self._entropy = entropy
-        self._pinned = pinned
+        count = len(self._pieces)
+        self._entropy = entropy[:count].ljust(count, b"\xff")
+        self._pinned = pinned[:count].ljust(count, b"\0")
         if len(self._shown) != len(pieces):
             self._shown = [0.0] * len(pieces)
             self._flow = None
@@ -101,7 +105,7 @@ class CanvasView(QWidget):
             elif not self._wrap_timer.isActive():
                 self._wrap_timer.start(max(0, REWRAP_MS - self._wrapped.elapsed()))
         if at_once or self._theme.reduced_motion:
-            self._shown = [ink_level(value) for value in entropy]
+            self._shown = [ink_level(value) for value in self._entropy]
             self._ease_timer.stop()
         elif not self._ease_timer.isActive():
             self._ease_timer.start()
@@ -266,7 +270,7 @@ class CanvasView(QWidget):
             # On a tinted cell smoke would be too faint to read.
             painter.setPen(shades[round(7 + self._shown[position] * 9)])
             painter.drawText(inner, Qt.AlignmentFlag.AlignCenter, text)
-            if self._pinned and self._pinned[position]:
+            if self._pinned[position]:
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(colors.accent)
                 painter.drawEllipse(QRectF(cell.right() - 6, cell.top() + 2, 4, 4))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import isfinite
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
@@ -31,7 +32,7 @@ class Scrubber(QSlider):
 
     def show_curve(self, mean_entropy: Sequence[float], block_starts: Sequence[int]) -> None:
         """One value a frame, in nats; the frames at which a block begins."""
-        self._curve = mean_entropy
+        self._curve = [value if isfinite(value) else 0.0 for value in mean_entropy]
         self._starts = frozenset(block_starts)
         self.setRange(0, max(0, len(mean_entropy) - 1))
         self.update()
@@ -54,10 +55,10 @@ class Scrubber(QSlider):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         line_y = self.height() - 12.0
         top = line_y - self._theme.px(CURVE_PX)
-        highest = max(self._curve, default=0.0) or 1.0
+        highest = max(max(self._curve, default=0.0), 1e-9)
         now = self.sliderPosition()
         points = [
-            QPointF(self._x(i), line_y - 4 - (line_y - 4 - top) * min(1.0, v / highest))
+            QPointF(self._x(i), line_y - 4 - (line_y - 4 - top) * min(1.0, max(0.0, v / highest)))
             for i, v in enumerate(self._curve)
         ]
         for first, last in self._blocks():
