@@ -176,7 +176,7 @@ def run(args: argparse.Namespace) -> int:
         device=getattr(args, "device", None),
     )
     only.raised.connect(parts.window.raise_window)
-    _quit_on_interrupt(app)
+    _quit_on_interrupt(app, parts.window)
     parts.chats.open_last()
     parts.window.show()
     parts.window.composer.focus()
@@ -241,9 +241,9 @@ def translate(app: QApplication, language: str) -> list[QTranslator]:
     return installed
 
 
-def _quit_on_interrupt(app: QApplication) -> None:
+def _quit_on_interrupt(app: QApplication, window: MainWindow) -> None:
     """Ctrl+C in the terminal closes the window in order."""
-    signal.signal(signal.SIGINT, lambda *_: app.closeAllWindows())
+    signal.signal(signal.SIGINT, lambda *_: window.quit())
     # Python sees a signal only while it runs; Qt's loop alone would never let it.
     timer = QTimer(app)
     timer.timeout.connect(lambda: None)

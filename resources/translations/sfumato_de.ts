@@ -327,6 +327,22 @@
    <source>Device and context hold from the next load.</source>
    <translation>Gerät und Kontext gelten ab dem nächsten Laden.</translation>
   </message>
+  <message>
+   <source>On the desktop, if it took longer than ten seconds.</source>
+   <translation>Auf dem Desktop, wenn sie länger als zehn Sekunden gedauert hat.</translation>
+  </message>
+  <message>
+   <source>Stay in the tray</source>
+   <translation>Im Infobereich bleiben</translation>
+  </message>
+  <message>
+   <source>Closing the window hides it there; the model stays loaded.</source>
+   <translation>Beim Schließen verschwindet das Fenster dorthin; das Modell bleibt geladen.</translation>
+  </message>
+  <message>
+   <source>This desktop has no tray.</source>
+   <translation>Dieser Desktop hat keinen Infobereich.</translation>
+  </message>
  </context>
  <context>
   <name>BlockStack</name>
@@ -976,6 +992,14 @@
   <message>
    <source>%1 of %2 tokens: no room for an answer</source>
    <translation>%1 von %2 Token: kein Platz für eine Antwort</translation>
+  </message>
+  <message>
+   <source>The answer is ready.</source>
+   <translation>Die Antwort ist fertig.</translation>
+  </message>
+  <message>
+   <source>The answer could not be finished.</source>
+   <translation>Die Antwort konnte nicht beendet werden.</translation>
   </message>
  </context>
  <context>
@@ -1701,6 +1725,21 @@
   <message>
    <source>Cancel loading</source>
    <translation>Laden abbrechen</translation>
+  </message>
+ </context>
+ <context>
+  <name>Tray</name>
+  <message>
+   <source>Show Sfumato</source>
+   <translation>Sfumato zeigen</translation>
+  </message>
+  <message>
+   <source>New chat</source>
+   <translation>Neues Gespräch</translation>
+  </message>
+  <message>
+   <source>Quit</source>
+   <translation>Beenden</translation>
   </message>
  </context>
  <context>

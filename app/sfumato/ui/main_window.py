@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, QUrl
+from PySide6.QtCore import QByteArray, QElapsedTimer, QSettings, Qt, QTimer, QUrl
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -53,12 +53,14 @@ from sfumato.ui.settled_view import SettledView
 from sfumato.ui.status_line import StatusLine
 from sfumato.ui.theme import Theme
 from sfumato.ui.top_bar import TopBar
+from sfumato.ui.tray import Tray
 from sfumato.ui.welcome import Welcome
 from sfumato.ui.widgets import hairline
 
 NARROW_PX = 820  # below this the sidebar lies over nothing: it goes
 START_SIZE = (1180, 800)
 LEAST_SIZE = (640, 480)
+LONG_ANSWER_MS = 10_000  # the end of a shorter one is no news
 
 
 class MainWindow(QMainWindow):
@@ -94,6 +96,8 @@ class MainWindow(QMainWindow):
         self._shown_chat: int | None = None
         self._arrived: Path | None = None  # a model that waits for the end of an answer
         self._sidebar_wanted = True
+        self._quitting = False
+        self._answering = QElapsedTimer()
         self.setWindowTitle("Sfumato")
         self.setMinimumSize(*LEAST_SIZE)
 
@@ -104,6 +108,7 @@ class MainWindow(QMainWindow):
         self.banner = Banner(theme)
         self.composer = Composer(theme)
         self.status = StatusLine(theme)
+        self.tray = Tray(self)
         self._pages = QStackedWidget()
         self._pages.addWidget(self.welcome)
         self._pages.addWidget(self.conversation)
@@ -232,6 +237,9 @@ class MainWindow(QMainWindow):
         generation.failed.connect(self._show_failure)
         generation.busy_changed.connect(self.composer.set_busy)
         generation.busy_changed.connect(self._try_arrived)
+        self.tray.show_wanted.connect(self.raise_window)
+        self.tray.new_chat_wanted.connect(self._new_chat_from_tray)
+        self.tray.quit_wanted.connect(self.quit)
         model.changed.connect(self._show_model)
         model.failed.connect(self._show_failure)
         self._settings.changed.connect(lambda _: self._apply_settings())
@@ -254,7 +262,7 @@ class MainWindow(QMainWindow):
             ("Alt+Down", lambda: self.conversation.go_to_message(1)),
             ("Esc", self._escape),
             ("Ctrl+,", self.open_settings),
-            ("Ctrl+Q", self.close),
+            ("Ctrl+Q", self.quit),
         ):
             action = QAction(self)
             action.setShortcut(QKeySequence(keys))
@@ -321,6 +329,7 @@ class MainWindow(QMainWindow):
         self._generation.send(text)
 
     def _begin(self, answer: Answer) -> None:
+        self._answering.start()
         self.banner.hide()
         self.status.begin()
         if answer.message.chat_id == self._shown_chat:
@@ -378,8 +387,21 @@ class MainWindow(QMainWindow):
         if live is not None and live.message_id == message.id:
             live.announce(message.text)
             self.conversation.end_live()
-        if not self.isActiveWindow() and self._settings.current.notify_when_done:
-            QApplication.alert(self)
+        self._tell_ended(message)
+
+    def _tell_ended(self, message: Message) -> None:
+        """Somebody who does something else meanwhile wants to know."""
+        if self.isActiveWindow() or not self._settings.current.notify_when_done:
+            return
+        QApplication.alert(self)
+        if message.state == "stopped" or self._answering.elapsed() < LONG_ANSWER_MS:
+            return
+        title = next((c.title for c in self._chats.all() if c.id == message.chat_id), "")
+        if message.state == "failed":
+            text = self.tr("The answer could not be finished.")
+        else:
+            text = self.tr("The answer is ready.")
+        self.tray.notify(title or "Sfumato", text)
 
     # Messages
 
@@ -730,6 +752,7 @@ class MainWindow(QMainWindow):
 
     def _apply_settings(self) -> None:
         current = self._settings.current
+        self.tray.keep(current.tray)
         self.composer.set_send_with(current.send_with)
         self._show_thinking()
         self.status.choose(current.canvas_layout, current.canvas_shows)
@@ -777,7 +800,13 @@ class MainWindow(QMainWindow):
 
     def open_settings(self) -> None:
         self._settings_dialog = SettingsDialog(
-            self._theme, self._settings, self._model, self._recordings, self._folder, self
+            self._theme,
+            self._settings,
+            self._model,
+            self._recordings,
+            self._folder,
+            self,
+            has_tray=self.tray.available,
         )
         self._settings_dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._settings_dialog.open()
@@ -856,6 +885,23 @@ class MainWindow(QMainWindow):
         self.raise_()
         self.activateWindow()
 
+    def _new_chat_from_tray(self) -> None:
+        self.raise_window()
+        self.new_chat()
+
+    def quit(self) -> None:
+        """Close for good, also where the tray would keep the window."""
+        self._quitting = True
+        if self.close():
+            QApplication.quit()
+        self._quitting = False
+
+    def _hides(self) -> bool:
+        """Closing leaves the icon in the tray, and the model loaded."""
+        app = QApplication.instance()
+        logging_out = isinstance(app, QApplication) and app.isSavingSession()
+        return self.tray.kept and not self._quitting and not logging_out
+
     def _state_file(self) -> QSettings:
         return QSettings(str(state_dir() / "window.ini"), QSettings.Format.IniFormat)
 
@@ -866,9 +912,14 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._chats.flush_draft()
+        if self._hides():
+            event.ignore()
+            self.hide()
+            return
         if not self._may_close():
             event.ignore()
             return
+        self.tray.close()
         state_dir().mkdir(parents=True, exist_ok=True)
         self._state_file().setValue("geometry", self.saveGeometry())
         super().closeEvent(event)

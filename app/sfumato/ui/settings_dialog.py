@@ -42,6 +42,8 @@ class SettingsDialog(QDialog):
         recordings: Recordings,
         folder: Path,
         parent: QWidget | None = None,
+        *,
+        has_tray: bool = True,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Settings"))
@@ -57,7 +59,10 @@ class SettingsDialog(QDialog):
         for name, page in (
             (self.tr("Appearance"), AppearancePage(theme, settings)),
             (self.tr("Answers"), self.answers),
-            (self.tr("Window and engine"), BehaviourPage(theme, settings, model)),
+            (
+                self.tr("Window and engine"),
+                BehaviourPage(theme, settings, model, has_tray=has_tray),
+            ),
             (self.tr("Storage"), StoragePage(theme, settings, recordings, folder)),
             (self.tr("Keys"), ShortcutsPage(theme)),
         ):

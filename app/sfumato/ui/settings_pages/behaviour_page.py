@@ -1,4 +1,4 @@
-"""Sending, the canvas, notifications, and where the model computes."""
+"""Sending, the canvas, notifications, the tray, and where the model computes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ class BehaviourPage(Page):
         settings: SettingsService,
         model: ModelService,
         parent: QWidget | None = None,
+        *,
+        has_tray: bool = True,
     ) -> None:
         super().__init__(theme, parent)
         self._settings = settings
@@ -55,7 +57,23 @@ class BehaviourPage(Page):
         notify = QCheckBox()
         notify.setChecked(current.notify_when_done)
         notify.toggled.connect(lambda on: settings.change(notify_when_done=on))
-        self.add_row(self.tr("Tell me when an answer ends in the background"), "", notify)
+        self.add_row(
+            self.tr("Tell me when an answer ends in the background"),
+            self.tr("On the desktop, if it took longer than ten seconds."),
+            notify,
+        )
+        tray = QCheckBox()
+        tray.setObjectName("tray")
+        tray.setChecked(current.tray and has_tray)
+        tray.setEnabled(has_tray)
+        tray.toggled.connect(lambda on: settings.change(tray=on))
+        self.add_row(
+            self.tr("Stay in the tray"),
+            self.tr("Closing the window hides it there; the model stays loaded.")
+            if has_tray
+            else self.tr("This desktop has no tray."),
+            tray,
+        )
         self._add_engine()
         self.finish()
 
