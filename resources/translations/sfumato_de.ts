@@ -2,6 +2,29 @@
 <!DOCTYPE TS>
 <TS version="2.1" language="de_DE">
  <context>
+  <name>AboutPage</name>
+  <message>
+   <source>A window for DiffusionGemma on your own computer. Free software under the Apache License 2.0. DiffusionGemma is Google's; this project is not.</source>
+   <translation>Ein Fenster für DiffusionGemma auf dem eigenen Rechner. Freie Software unter der Apache-Lizenz 2.0. DiffusionGemma ist von Google, dieses Projekt nicht.</translation>
+  </message>
+  <message>
+   <source>Made with</source>
+   <translation>Gemacht mit</translation>
+  </message>
+  <message>
+   <source>Licence texts</source>
+   <translation>Lizenztexte</translation>
+  </message>
+  <message>
+   <source>As files on this computer; fonts and icons have theirs beside them.</source>
+   <translation>Als Dateien auf diesem Rechner; Schriften und Symbole haben ihre daneben.</translation>
+  </message>
+  <message>
+   <source>Open the folder</source>
+   <translation>Ordner öffnen</translation>
+  </message>
+ </context>
+ <context>
   <name>ActionRow</name>
   <message>
    <source>Previous version</source>
@@ -1460,6 +1483,10 @@
   <message>
    <source>Keys</source>
    <translation>Tasten</translation>
+  </message>
+  <message>
+   <source>About</source>
+   <translation>Über Sfumato</translation>
   </message>
  </context>
  <context>

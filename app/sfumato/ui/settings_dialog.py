@@ -20,6 +20,7 @@ from sfumato.engine.sampler import SamplerConfig
 from sfumato.services.model import ModelService
 from sfumato.services.recordings import Recordings
 from sfumato.services.settings import SettingsService
+from sfumato.ui.settings_pages.about_page import AboutPage
 from sfumato.ui.settings_pages.answers_page import AnswersPage
 from sfumato.ui.settings_pages.appearance_page import AppearancePage
 from sfumato.ui.settings_pages.behaviour_page import BehaviourPage
@@ -65,6 +66,7 @@ class SettingsDialog(QDialog):
             ),
             (self.tr("Storage"), StoragePage(theme, settings, recordings, folder)),
             (self.tr("Keys"), ShortcutsPage(theme)),
+            (self.tr("About"), AboutPage(theme)),
         ):
             item = QListWidgetItem(name)
             item.setSizeHint(QSize(0, theme.px(ROW_PX)))
