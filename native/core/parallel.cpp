@@ -90,8 +90,9 @@ void Threads::work(int worker) {
     uint32_t seen = 0;
     while (true) {
         wait_while(run_, seen);
-        if (stop_.load(std::memory_order_acquire)) return;
+        // In this order: a stop after the run that woke this worker is a run not seen yet.
         seen = run_.load(std::memory_order_acquire);
+        if (stop_.load(std::memory_order_acquire)) return;
         take_tasks(next_.load(std::memory_order_acquire) >> 32, worker);
     }
 }
