@@ -129,6 +129,35 @@ def test_a_wide_table_keeps_to_the_column_and_scrolls(qtbot: QtBot, theme: Theme
     assert view.horizontalScrollBar().value() == 0
 
 
+def lines_of_cells(view: TableView) -> list[int]:
+    document = view.document()
+    blocks = [document.findBlockByNumber(n) for n in range(document.blockCount())]
+    return [block.layout().lineCount() for block in blocks if block.text()]
+
+
+def test_a_table_breaks_no_line_before_it_must(qtbot: QtBot, theme: Theme) -> None:
+    stack = BlockStack(theme)
+    qtbot.addWidget(stack)
+    for columns in (2, 14):
+        head = "|".join(f"Column {n}" for n in range(columns))
+        stack.show_markdown(f"|{head}|\n|{'-|' * columns}\n|{head}|")
+        stack.resize(600, stack.height_for(600))
+        (view,) = stack.findChildren(TableView)
+        assert set(lines_of_cells(view)) == {1}
+
+
+def test_a_table_with_long_cells_wraps_them_rather_than_scroll(qtbot: QtBot, theme: Theme) -> None:
+    stack = BlockStack(theme)
+    qtbot.addWidget(stack)
+    stack.show_markdown(f"|one|two|three|\n|-|-|-|\n|{'many words ' * 12}|{'more ' * 20}|few|")
+    stack.resize(600, stack.height_for(600))
+    stack.show()
+    (view,) = stack.findChildren(TableView)
+    assert view.horizontalScrollBar().maximum() == 0
+    assert lines_of_cells(view)[-1] == 1
+    assert max(lines_of_cells(view)) > 1
+
+
 @pytest.mark.parametrize(
     "text",
     [

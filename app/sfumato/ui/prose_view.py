@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from math import ceil
+from collections.abc import Sequence
+from math import ceil, floor
 
 from PySide6.QtCore import QMimeData, QPointF, QRectF, Qt, QUrl, Signal
 from PySide6.QtGui import (
@@ -22,6 +23,7 @@ from PySide6.QtGui import (
     QTextDocument,
     QTextFormat,
     QTextFrameFormat,
+    QTextLength,
     QTextOption,
     QTextTable,
     QTextTableCellFormat,
@@ -43,7 +45,10 @@ _MINIMUM = QTextBlockFormat.LineHeightTypes.MinimumHeight.value
 _MATH = re.compile(r"<math>([^<]*)</math>")
 _HEADING = re.compile(r'<h4 class="h(\d)">')
 QUOTE_PX = 16
-TABLE_COLUMN_PX = 112  # a wide table scrolls rather than squeeze its columns below this
+SQUEEZED_PX = 112  # of text in a column: a table scrolls rather than squeeze columns below this,
+SCROLLED_PX = 240  # and once it scrolls, its columns need not be narrower than this
+CELL_X_PX = 20  # between columns
+CELL_Y_PX = 6
 
 
 class ProseView(QTextBrowser):
@@ -266,17 +271,22 @@ class ProseView(QTextBrowser):
         if not self._quoted:
             return
         painter = QPainter(self.viewport())
+        bottoms: list[float] = []  # of the bars of the block before, where they go on
         for block in self._quoted:
             level = round(block.blockFormat().leftMargin() / QUOTE_PX)
             layout = block.layout()
             following = block.next()
             bottom = layout.boundingRect().translated(layout.position()).bottom() + 4
-            if following.isValid() and following.blockFormat().leftMargin():
+            goes_on = following.isValid() and bool(following.blockFormat().leftMargin())
+            if goes_on:
                 bottom = following.layout().position().y()
             top = layout.position().y() + 4
             for step in range(level):
-                bar = QRectF(step * QUOTE_PX, top, 2, bottom - top)
-                painter.fillRect(bar, self._theme.colors.line)
+                start = bottoms[step] if step < len(bottoms) else top
+                painter.fillRect(
+                    QRectF(step * QUOTE_PX, start, 2, bottom - start), self._theme.colors.line
+                )
+            bottoms = [bottom] * level if goes_on else []
 
 
 class TableView(ProseView):
@@ -287,7 +297,9 @@ class TableView(ProseView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.setLineWrapMode(QTextEdit.LineWrapMode.FixedPixelWidth)
         self.setWordWrapMode(QTextOption.WrapMode.WordWrap)
-        self._columns = 1
+        self._table: QTextTable | None = None
+        self._columns: list[tuple[float, float]] = []  # width of the longest word, of all text
+        self._given: list[int] = []  # the widths that the columns have
 
     def show_html(
         self,
@@ -297,15 +309,15 @@ class TableView(ProseView):
         math_limit: int = math.MAX_COST_SHOWN,
         marks: Marks = SETTLED,
     ) -> None:
-        self._columns = max(1, source.count("<th align") + source.count("<th>"))
+        self._columns, self._given = [], []
         super().show_html(source, secondary=secondary, math_limit=math_limit, marks=marks)
         _set_row_heights(self.document(), self._theme.text_font())
         self._make_room()
         cursor = QTextCursor(self.document())
         cursor.movePosition(QTextCursor.MoveOperation.NextBlock)
-        table = cursor.currentTable()
-        if table is not None:
-            self._rule(table)
+        self._table = cursor.currentTable()
+        if self._table is not None:
+            self._rule(self._table)
 
     def _rule(self, table: QTextTable) -> None:
         """A hairline under each row, and nothing else."""
@@ -320,24 +332,49 @@ class TableView(ProseView):
             for column in range(table.columns()):
                 cell = table.cellAt(row, column)
                 box = QTextTableCellFormat(cell.format().toTableCellFormat())
-                box.setTopPadding(px(6))
-                box.setBottomPadding(px(6))
+                box.setTopPadding(px(CELL_Y_PX))
+                box.setBottomPadding(px(CELL_Y_PX))
                 box.setLeftPadding(0)
-                box.setRightPadding(px(20))
+                box.setRightPadding(px(CELL_X_PX))
                 box.setBottomBorder(1)
                 box.setBottomBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
                 box.setBottomBorderBrush(self._theme.colors.line)
                 cell.setFormat(box)
 
     def height_for(self, width: int) -> int:
-        wanted = max(width, self._columns * self._theme.px(TABLE_COLUMN_PX))
         document = self.document()
-        document.setTextWidth(-1)
-        wanted = int(min(max(wanted, width), max(document.idealWidth() + 2, width)))
+        widths = [ceil(column) + self._theme.px(CELL_X_PX) for column in self._widths(width)]
+        wanted = max(width, sum(widths))
+        if self._table is not None and widths != self._given:
+            self._given = widths
+            shape = self._table.format()
+            fixed = QTextLength.Type.FixedLength
+            shape.setColumnWidthConstraints([QTextLength(fixed, column) for column in widths])
+            self._table.setFormat(shape)
         self.setLineWrapColumnOrWidth(wanted)
         document.setTextWidth(wanted)
         bar = self.horizontalScrollBar().sizeHint().height() if wanted > width else 0
         return int(document.size().height() + 0.999) + bar
+
+    def _widths(self, width: int) -> Sequence[float]:
+        """Of the text in each column: what it needs, or a fair share of what there is."""
+        px = self._theme.px
+        table = self._table
+        if not self._columns and table is not None:
+            self.document().setTextWidth(-1)
+            self.document().size()  # lays it out, so that the blocks know how wide they are
+            self._columns = [_text_widths(table, column) for column in range(table.columns())]
+        room = width - len(self._columns) * px(CELL_X_PX)
+        natural = [whole for _, whole in self._columns]
+        if sum(natural) <= room:
+            return natural
+        least = [max(word, min(whole, px(SQUEEZED_PX))) for word, whole in self._columns]
+        spare = room - sum(least)
+        if spare < 0:
+            return [max(word, min(whole, px(SCROLLED_PX))) for word, whole in self._columns]
+        lacking = [whole - few for whole, few in zip(natural, least, strict=True)]
+        share = spare / max(1e-6, sum(lacking))
+        return [floor(few + share * lack) for few, lack in zip(least, lacking, strict=True)]
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -356,6 +393,22 @@ class TableView(ProseView):
 
     def tail(self) -> tuple[str, QPointF] | None:
         return None
+
+
+def _text_widths(table: QTextTable, column: int) -> tuple[float, float]:
+    """Of a column that is laid out: the width of its longest word, and of its longest text."""
+    word = whole = 0.0
+    for row in range(table.rows()):
+        cell = table.cellAt(row, column)
+        block = cell.firstCursorPosition().block()
+        last = cell.lastCursorPosition().block()
+        while block.isValid():
+            word = max(word, block.layout().minimumWidth())
+            whole = max(whole, block.layout().maximumWidth())
+            if block == last:
+                break
+            block = block.next()
+    return word, max(word, whole)
 
 
 def _style(theme: Theme) -> str:

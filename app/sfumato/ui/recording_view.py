@@ -106,6 +106,7 @@ class RecordingView(QWidget):
         self._grid.toggled.connect(self._choose_layout)
         self._lay_out()
         self._show_last_for_height()
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # a click anywhere lets the keys work
         self.setFocusProxy(self.scrubber)
 
     def _lay_out(self) -> None:
@@ -133,7 +134,7 @@ class RecordingView(QWidget):
             theme, "x", self.tr("Back to the text"), self.closed.emit, size=16, shortcut="Esc"
         )
         row = QHBoxLayout()
-        row.setContentsMargins(0, 0, 0, 0)
+        row.setContentsMargins(-4, 0, -4, 0)  # icons stand where those of the actions below do
         row.setSpacing(2)
         for button in (back, self._play, forth):
             row.addWidget(button)

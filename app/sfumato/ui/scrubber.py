@@ -15,6 +15,7 @@ from sfumato.ui.theme import Theme
 HEIGHT_PX = 56
 CURVE_PX = 34
 HANDLE_PX = 10
+INSET_PX = HANDLE_PX / 2 + 5  # so that the ring around the handle is whole at both ends
 
 
 class Scrubber(QSlider):
@@ -41,12 +42,10 @@ class Scrubber(QSlider):
         return QSize(320, self._theme.px(HEIGHT_PX))
 
     def _x(self, frame: float) -> float:
-        half = HANDLE_PX / 2
-        return half + (self.width() - HANDLE_PX) * frame / max(1, self.maximum())
+        return INSET_PX + (self.width() - 2 * INSET_PX) * frame / max(1, self.maximum())
 
     def _frame_at(self, x: float) -> int:
-        half = HANDLE_PX / 2
-        share = (x - half) / max(1.0, self.width() - HANDLE_PX)
+        share = (x - INSET_PX) / max(1.0, self.width() - 2 * INSET_PX)
         return round(min(1.0, max(0.0, share)) * self.maximum())
 
     def paintEvent(self, event: QPaintEvent) -> None:
