@@ -64,6 +64,12 @@ bool ask_for_tiles() {
 #endif
 }
 
+#ifdef SFUMATO_EMULATE_AMX
+constexpr bool emulate_amx = true;
+#else
+constexpr bool emulate_amx = false;
+#endif
+
 CpuFeatures detect() {
     CpuFeatures f;
     const uint32_t leaves = cpuid(0, 0).a;
@@ -80,7 +86,9 @@ CpuFeatures detect() {
     f.avx512 = f.avx2 && zmm && bit(seven.b, 16) && bit(seven.b, 17) && bit(seven.b, 30) &&
                bit(seven.b, 31);
     f.avx512vnni = f.avx512 && bit(seven.c, 11);
-    f.amx_int8 = f.avx512vnni && tiles && bit(seven.d, 24) && bit(seven.d, 25) && ask_for_tiles();
+    f.amx_int8 =
+        f.avx512vnni &&
+        (emulate_amx || (tiles && bit(seven.d, 24) && bit(seven.d, 25) && ask_for_tiles()));
     return f;
 }
 

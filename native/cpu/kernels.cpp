@@ -4,10 +4,24 @@
 
 namespace sfumato::cpu {
 
+#if defined(__x86_64__) || defined(_M_X64)
+namespace {
+const Kernels& amx_kernels() {
+    static const Kernels made = [] {
+        Kernels k = avx512vnni_kernels;
+        k.gemm = gemm_tiles;
+        k.dot_products = dot_product_tiles;
+        return k;
+    }();
+    return made;
+}
+}  // namespace
+#endif
+
 const Kernels& kernels() {
 #if defined(__x86_64__) || defined(_M_X64)
     switch (isa()) {
-        case Isa::amx:  // has no kernels of its own yet
+        case Isa::amx: return amx_kernels();
         case Isa::avx512vnni: return avx512vnni_kernels;
         case Isa::avxvnni: return avxvnni_kernels;
         case Isa::avx2: return avx2_kernels;

@@ -87,6 +87,10 @@ struct Kernels {
 
 extern const Kernels portable_kernels, avx2_kernels, avxvnni_kernels, avx512vnni_kernels;
 
+// What AMX does in another way than AVX-512 VNNI.
+void gemm_tiles(DType, const GemmArgs&);
+int64_t dot_product_tiles(const uint8_t* memory, int rounds);
+
 const Kernels& kernels();
 
 }  // namespace sfumato::cpu

@@ -25,7 +25,7 @@ def extension() -> ModuleType:
         return _native
     if sys.platform != "linux" or platform.machine() != "x86_64":
         pytest.skip("the emulator runs on x86-64 Linux")
-    library = _build()
+    library = emulated_library()
     spec = importlib.util.spec_from_file_location("emulated._native", library)
     assert spec is not None
     assert spec.loader is not None
@@ -43,14 +43,17 @@ def _tool(name: str) -> str:
     return found
 
 
-def _build() -> Path:
+def emulated_library() -> Path:
+    """CUDA and AMX emulated."""
     folder = ROOT / "build/emulated"
     cmake, ninja = _tool("cmake"), _tool("ninja")
-    if not (folder / "build.ninja").exists():
+    cache = folder / "CMakeCache.txt"
+    if not cache.exists() or "EMULATE_AMX:BOOL=ON" not in cache.read_text():
         configure = [
             cmake, "-G", "Ninja", "-S", str(ROOT / "native"), "-B", str(folder),
             f"-DCMAKE_MAKE_PROGRAM={ninja}", f"-DPython_EXECUTABLE={sys.executable}",
-            "-DSFUMATO_CUDA=EMULATE", "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS_RELEASE=-O2",
+            "-DSFUMATO_CUDA=EMULATE", "-DSFUMATO_EMULATE_AMX=ON",
+            "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS_RELEASE=-O2",
         ]  # fmt: skip
         _run(configure)
     _run([ninja, "-C", str(folder), "_native"])

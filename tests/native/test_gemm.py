@@ -17,21 +17,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from gguf import GGMLQuantizationType
+from instruction_sets import ISAS, LOAD, environment
 from matrices import TYPES, matrix, normal
-from sfumato.engine import _native
 
-FEATURES = {"portable": None, "avx2": "avx2", "avxvnni": "avxvnni", "avx512vnni": "avx512vnni"}
-ISAS = [
-    isa for isa, feature in FEATURES.items() if feature is None or _native.cpu_features()[feature]
-]
-
-# The instruction set is chosen when the process starts: one child for each serves all its tests.
-CHILD = """
-import importlib.util, os, pickle, sys
-if library := os.environ.get("SFUMATO_NATIVE_LIBRARY"):
-    spec = importlib.util.spec_from_file_location("sfumato.engine._native", library)
-    sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules[spec.name])
+# One child serves all tests of an instruction set.
+CHILD = f"""{LOAD}
+import pickle
 from sfumato.engine import _native
 while True:
     name, args, options = pickle.load(sys.stdin.buffer)
@@ -50,7 +41,7 @@ def native(request: pytest.FixtureRequest) -> Iterator[Call]:
         [sys.executable, "-c", CHILD],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "SFUMATO_ISA": request.param},
+        env=environment(request.param),
     )
     assert child.stdin is not None
     assert child.stdout is not None
@@ -93,9 +84,9 @@ def product_error(
     return float((np.abs(got - x_seen @ seen.T) / np.maximum(scale, 1e-30)).max())
 
 
-# rows × outputs × inputs. Panels are 32 outputs, slabs 256 inputs, blocks five to eight rows.
-SIZES = [(1, 32, 256), (2, 33, 512), (5, 1, 768), (17, 64, 2816), (300, 40, 256)]
-NARROW = [(1, 31, 32), (7, 64, 96), (16, 32, 704), (9, 70, 2112)]
+# rows × outputs × inputs. Panels are 32 outputs, slabs 256 inputs, blocks five to sixteen rows.
+SIZES = [(1, 32, 256), (2, 33, 512), (5, 1, 768), (17, 64, 2816), (300, 40, 256), (31, 32, 256)]
+NARROW = [(1, 31, 32), (7, 64, 96), (16, 32, 704), (9, 70, 2112), (27, 32, 224)]
 BY_256 = {"Q4_K", "Q5_K", "Q6_K", "IQ4_XS"}
 
 
@@ -172,6 +163,34 @@ def test_a_row_that_is_not_a_number_spoils_no_other_row(
     np.testing.assert_array_equal(got[others], clean[others])
 
 
+@pytest.mark.parametrize("type_", ["Q4_0", "Q4_K", "Q5_0", "Q6_K", "Q8_0"])
+def test_experts_take_their_tokens_from_anywhere(
+    type_: str, native: Call, rng: np.random.Generator
+) -> None:
+    """Experts of 1, 4, 17 and 34 tokens, in no order. Two roundings to 8 bits, token by token."""
+    from reference.moe import moe
+
+    counts, hidden = [1, 4, 17, 34], 256
+    expert = rng.permutation(np.repeat(np.arange(4), counts))
+    x = normal(rng, len(expert), hidden)
+    a = np.eye(4, hidden, dtype=np.float32)[expert]  # the router reads the expert off it
+    weights = [
+        matrix(rng, type_, 4, *shape) for shape in [(256, hidden), (256, hidden), (hidden, 256)]
+    ]
+    (gate, g), (up, u), (down, d) = weights
+    router = {
+        "router": np.eye(4, hidden, dtype=np.float32),
+        "router_scale": np.ones(hidden, np.float32),
+        "expert_scale": np.ones(4, np.float32),
+    }
+    got = native(
+        "op_moe", a=a, x=x, gate=gate, up=up, down=down, eps=1e-6, top_k=1, compute="fast", **router
+    )
+    want = moe(a=a, x=x, gate=g, up=u, down=d, top_k=1, **router)
+    errors = np.linalg.norm(got - want, axis=1) / np.linalg.norm(want, axis=1)
+    assert errors.max() < 2.5e-2
+
+
 @pytest.mark.parametrize("head_dim", [8, 24, 256, 512])
 def test_attention_agrees_with_float64(
     head_dim: int, native: Call, rng: np.random.Generator
@@ -235,7 +254,7 @@ def test_entropy_and_log_total_agree_with_float64(
 
 
 def test_an_instruction_set_that_is_unknown_is_refused_with_the_choice(tmp_path: Path) -> None:
-    code = "from sfumato.engine import _native; print(_native.instruction_set())"
+    code = f"{LOAD}\nfrom sfumato.engine import _native; print(_native.instruction_set())"
     run = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "SFUMATO_ISA": "sse"},

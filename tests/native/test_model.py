@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from instruction_sets import ISAS, LOAD, environment
 from matrices import error
 from opening import Open
 from reference import model as oracle
@@ -27,20 +28,20 @@ def test_a_reference_pair_is_within_tolerance(file: Path, compute: str) -> None:
     assert [measure for measure in measures if not measure.passed] == []
 
 
-@pytest.mark.parametrize("isa", ["portable", "avx2", "avxvnni", "avx512vnni"])
+@pytest.mark.parametrize("isa", ISAS)
 def test_each_instruction_set_is_within_tolerance(isa: str) -> None:
     file = next(path for path in PAIRS if path.stem == "tiny-all-experts-0")
     code = (
-        "import sys; from argparse import Namespace; from pathlib import Path\n"
+        f"{LOAD}\n"
+        "from argparse import Namespace; from pathlib import Path\n"
         "from sfumato.engine import _native, verify\n"
+        "assert _native.instruction_set() == sys.argv[2]\n"
         "file = Path(sys.argv[1])\n"
-        "if not (_native.cpu_features() | {'portable': True})[sys.argv[2]]: sys.exit(0)\n"
-        "import os; os.environ['SFUMATO_ISA'] = sys.argv[2]\n"
         "sys.exit(verify.run(Namespace(file=file, arrays=file.with_suffix('.npz'),"
         " compute='fast', device='cpu')))"
     )
     command = [sys.executable, "-c", code, str(file), isa]
-    run = subprocess.run(command, capture_output=True, text=True)
+    run = subprocess.run(command, env=environment(isa), capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
 
 
