@@ -108,3 +108,14 @@ def test_heights_are_remembered(qtbot: QtBot, theme: Theme) -> None:
     offsets = view._offsets()
     assert known
     assert offsets[-1] - offsets[-2] - 8 == known[next(k for k in known if k[0][0] == 30)]
+
+
+def test_the_column_stays_where_it_is_when_a_scroll_bar_comes(qtbot: QtBot, theme: Theme) -> None:
+    for width in (500, 800, 1400):
+        view = make(qtbot, theme, 1)
+        view.resize(width, 600)
+        short = shown(view)[0].geometry()
+        view.show_messages(conversation(60), to_end=False)
+        view.verticalScrollBar().setValue(0)
+        assert view.verticalScrollBar().maximum() > 0
+        assert (shown(view)[0].x(), shown(view)[0].width()) == (short.x(), short.width())

@@ -219,3 +219,11 @@ def test_unchanged_blocks_keep_their_widgets(qtbot: QtBot, theme: Theme) -> None
     stack.show_markdown("one\n\n```\ncode\n```\n\ntail that grew")
     assert stack._views == before
     assert "tail that grew" in before[2].toPlainText()  # type: ignore[attr-defined]
+
+
+def test_a_rule_is_a_hairline_in_the_colour_of_lines(qtbot: QtBot, theme: Theme) -> None:
+    view = ProseView(theme)
+    qtbot.addWidget(view)
+    view.show_html("<p>one</p><hr /><p>two</p>")
+    rule = view.document().findBlockByNumber(1)
+    assert rule.blockFormat().background().color() == theme.colors.line

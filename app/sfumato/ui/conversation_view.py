@@ -187,11 +187,13 @@ class ConversationView(QAbstractScrollArea):
 
     # Layout
 
+    # The scroll bar stands in the margin: when it comes or goes, the column stays where it is.
+
     def _column(self) -> int:
-        return max(120, min(self._theme.column_px, self.viewport().width() - 2 * MARGIN_PX))
+        return max(120, min(self._theme.column_px, self.width() - 2 * MARGIN_PX))
 
     def _left(self) -> int:
-        return (self.viewport().width() - self._column()) // 2
+        return (self.width() - self._column()) // 2
 
     def _estimate(self, message: Message, width: int) -> int:
         share = width / max(1, self._theme.measure_px)

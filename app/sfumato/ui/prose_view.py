@@ -9,6 +9,7 @@ from math import ceil, floor
 
 from PySide6.QtCore import QMimeData, QPointF, QRectF, Qt, QUrl, Signal
 from PySide6.QtGui import (
+    QColor,
     QFont,
     QFontMetrics,
     QFontMetricsF,
@@ -108,7 +109,7 @@ class ProseView(QTextBrowser):
         document.setHtml(source)
         underline(document, marks, theme.colors.secondary)
         _set_headings(document, [int(level) for level in _HEADING.findall(source)], font)
-        self._quoted = _set_line_heights(document, font, theme.paragraph_gap_px)
+        self._quoted = _set_line_heights(document, font, theme.paragraph_gap_px, theme.colors.line)
         self._make_room()
         # A screen reader has one sign for each image; here it finds the sources.
         spoken = self.text_between(0, document.characterCount() - 1) if self._formulas else ""
@@ -164,7 +165,7 @@ class ProseView(QTextBrowser):
         self.math_cost = 0
         document.setPlainText(text)
         underline(document, marks, self._theme.colors.secondary)
-        self._quoted = _set_line_heights(document, font, 0)
+        self._quoted = _set_line_heights(document, font, 0, self._theme.colors.line)
 
     def height_for(self, width: int) -> int:
         document = self.document()
@@ -458,7 +459,9 @@ def _set_headings(document: QTextDocument, levels: list[int], font: QFont) -> No
         block = block.next()
 
 
-def _set_line_heights(document: QTextDocument, font: QFont, gap: int) -> list[QTextBlock]:
+def _set_line_heights(
+    document: QTextDocument, font: QFont, gap: int, line: QColor
+) -> list[QTextBlock]:
     """One line pitch for running text whatever fonts a line mixes; the last margin goes.
 
     Returns the blocks that are quoted.
@@ -487,6 +490,8 @@ def _set_line_heights(document: QTextDocument, font: QFont, gap: int) -> list[QT
             shape.setBottomMargin(gap / 3 if following.textList() is not None else gap)
         if first:
             shape.setTopMargin(0)
+        if present.hasProperty(QTextFormat.Property.BlockTrailingHorizontalRulerWidth):
+            shape.setBackground(line)  # of a rule, this is its colour
         if present.leftMargin():
             quoted.append(block)
         if shape.propertyCount():
