@@ -426,6 +426,10 @@
     <numerusform>%n Gespräche</numerusform>
    </translation>
   </message>
+  <message>
+   <source>Folders</source>
+   <translation>Ordner</translation>
+  </message>
  </context>
  <context>
   <name>ChatSidebar</name>
@@ -1593,6 +1597,14 @@
    <source>Quit</source>
    <translation>Beenden</translation>
   </message>
+  <message>
+   <source>Rename the chat or folder (in the list)</source>
+   <translation>Gespräch oder Ordner umbenennen (in der Liste)</translation>
+  </message>
+  <message>
+   <source>Collapse or open a folder (in the list)</source>
+   <translation>Ordner zu- oder aufklappen (in der Liste)</translation>
+  </message>
  </context>
  <context>
   <name>StatusLine</name>
@@ -1702,6 +1714,34 @@
   <message>
    <source>Cancel</source>
    <translation>Abbrechen</translation>
+  </message>
+  <message>
+   <source>Open the folder</source>
+   <translation>Ordner öffnen</translation>
+  </message>
+  <message>
+   <source>Recently deleted</source>
+   <translation>Kürzlich gelöscht</translation>
+  </message>
+  <message>
+   <source>Restore</source>
+   <translation>Wiederherstellen</translation>
+  </message>
+  <message>
+   <source>Delete for good…</source>
+   <translation>Endgültig löschen …</translation>
+  </message>
+  <message>
+   <source>Nothing was deleted in the last 30 days.</source>
+   <translation>In den letzten 30 Tagen wurde nichts gelöscht.</translation>
+  </message>
+  <message>
+   <source>New chat</source>
+   <translation>Neues Gespräch</translation>
+  </message>
+  <message>
+   <source>Delete this chat for good? It cannot be brought back.</source>
+   <translation>Dieses Gespräch endgültig löschen? Es lässt sich nicht zurückholen.</translation>
   </message>
  </context>
  <context>

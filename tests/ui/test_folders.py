@@ -13,7 +13,7 @@ from sfumato.services.chats import day_of
 from sfumato.store import chats as stored
 from sfumato.store.types import Chat, Folder
 from sfumato.ui.chat_sidebar import CHAT_MIME
-from sfumato.ui.item_models.chat_list_model import ChatListModel
+from sfumato.ui.item_models.chat_list_model import ChatListModel, one_line
 
 Build = Callable[..., Parts]
 NOON_MS = 1_795_000_000_000
@@ -64,20 +64,20 @@ def test_folders_stand_between_the_pinned_and_the_days(fonts: None) -> None:
     folders = [Folder(name="Home", collapsed=True), Folder(name="Work"), Folder(name="Zoo")]
     model.show_chats(given, day_of(NOON_MS), folders)
     assert rows(model) == [
-        "Pinned", "Chat 1", "Home", "Work", "Chat 3", "Chat 5", "Zoo", "Today", "Chat 2",
+        "Pinned", "Chat 1", "Folders", "Home", "Work", "Chat 3", "Chat 5", "Zoo", "Today", "Chat 2",
     ]  # fmt: skip
 
 
 def test_a_pinned_chat_of_a_folder_stays_in_it(fonts: None) -> None:
     model = ChatListModel()
     model.show_chats([chat(1, "Work", pinned=True)], day_of(NOON_MS), [Folder(name="Work")])
-    assert rows(model) == ["Work", "Chat 1"]
+    assert rows(model) == ["Folders", "Work", "Chat 1"]
 
 
 def test_a_screen_reader_hears_what_a_folder_holds(fonts: None) -> None:
     model = ChatListModel()
     model.show_chats([chat(1, "Work")], day_of(NOON_MS), [Folder(name="Work", collapsed=True)])
-    spoken = model.data(model.index(0), Qt.ItemDataRole.AccessibleTextRole)
+    spoken = model.data(model.index(1), Qt.ItemDataRole.AccessibleTextRole)
     assert spoken == "Folder Work, 1 chat, collapsed"
 
 
@@ -87,10 +87,10 @@ def test_a_chat_is_moved_by_its_menu_and_out_again(qtbot: QtBot, build_parts: Bu
     settle(qtbot, parts)
     trigger(menu_of(parts, first), "Move to folder", "A && B")
     settle(qtbot, parts)
-    assert rows(parts.window.sidebar.model) == ["A & B", "One", "Today", "Two"]
+    assert rows(parts.window.sidebar.model) == ["Folders", "A & B", "One", "Today", "Two"]
     trigger(menu_of(parts, first), "Move to folder", "No folder")
     settle(qtbot, parts)
-    assert rows(parts.window.sidebar.model) == ["A & B", "Today", "Two", "One"]
+    assert rows(parts.window.sidebar.model) == ["Folders", "A & B", "Today", "Two", "One"]
 
 
 def test_a_new_folder_is_named_at_once(qtbot: QtBot, build_parts: Build) -> None:
@@ -103,7 +103,7 @@ def test_a_new_folder_is_named_at_once(qtbot: QtBot, build_parts: Build) -> None
     assert editor.text() == "New folder"
     editor.setText("Work")
     qtbot.keyClick(editor, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: rows(side.model) == ["Work", "One"])
+    qtbot.waitUntil(lambda: rows(side.model) == ["Folders", "Work", "One"])
 
 
 def test_two_new_folders_have_two_names(qtbot: QtBot, build_parts: Build) -> None:
@@ -125,17 +125,17 @@ def test_keys_collapse_and_open_a_folder_and_it_stays_so(qtbot: QtBot, build_par
     side = parts.window.sidebar
     view = side.list_view
     view.setFocus()
-    view.setCurrentIndex(side.model.index(1))
+    view.setCurrentIndex(side.model.index(2))
     qtbot.keyClick(view, Qt.Key.Key_Left)
-    assert view.currentIndex().row() == 0
-    qtbot.keyClick(view, Qt.Key.Key_Left)
-    qtbot.waitUntil(lambda: rows(side.model) == ["Work"])
-    assert parts.chats.folders() == [Folder(name="Work", collapsed=True)]
-    assert view.currentIndex().row() == 0
-    qtbot.keyClick(view, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: rows(side.model) == ["Work", "One"])
-    qtbot.keyClick(view, Qt.Key.Key_Right)
     assert view.currentIndex().row() == 1
+    qtbot.keyClick(view, Qt.Key.Key_Left)
+    qtbot.waitUntil(lambda: rows(side.model) == ["Folders", "Work"])
+    assert parts.chats.folders() == [Folder(name="Work", collapsed=True)]
+    assert view.currentIndex().row() == 1
+    qtbot.keyClick(view, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: rows(side.model) == ["Folders", "Work", "One"])
+    qtbot.keyClick(view, Qt.Key.Key_Right)
+    assert view.currentIndex().row() == 2
 
 
 def drop(parts: Parts, chat_id: int, number: int) -> None:
@@ -162,13 +162,13 @@ def test_a_chat_is_dragged_into_a_folder_and_out(qtbot: QtBot, build_parts: Buil
     parts.chats.add_folder("Work", [second])
     settle(qtbot, parts)
     side = parts.window.sidebar
-    assert rows(side.model) == ["Work", "Two", "Today", "One"]
-    drop(parts, first, 1)  # on a chat of the folder
+    assert rows(side.model) == ["Folders", "Work", "Two", "Today", "One"]
+    drop(parts, first, 2)  # on a chat of the folder
     settle(qtbot, parts)
-    assert rows(side.model) == ["Work", "Two", "One"]
+    assert rows(side.model) == ["Folders", "Work", "Two", "One"]
     drop(parts, second, -1)  # on nothing
     settle(qtbot, parts)
-    assert rows(side.model) == ["Work", "One", "Today", "Two"]
+    assert rows(side.model) == ["Folders", "Work", "One", "Today", "Two"]
 
 
 def test_what_is_no_chat_can_be_dropped_without_harm(qtbot: QtBot, build_parts: Build) -> None:
@@ -195,12 +195,12 @@ def test_deleting_a_folder_keeps_its_chats_and_can_be_undone(
     parts.chats.add_folder("Work", [chat_id])
     settle(qtbot, parts)
     side = parts.window.sidebar
-    trigger(side.folder_menu_of(side.model.row(0)), "Delete folder, keep its chats")
+    trigger(side.folder_menu_of(side.model.row(1)), "Delete folder, keep its chats")
     settle(qtbot, parts)
     assert rows(side.model) == ["Today", "One"]
     assert "Work" in parts.window.banner.sentence
     parts.window.banner.action_button().click()  # type: ignore[attr-defined]
-    qtbot.waitUntil(lambda: rows(side.model) == ["Work", "One"])
+    qtbot.waitUntil(lambda: rows(side.model) == ["Folders", "Work", "One"])
 
 
 def test_a_name_that_is_taken_is_refused_in_a_sentence(qtbot: QtBot, build_parts: Build) -> None:
@@ -217,14 +217,14 @@ def test_a_new_chat_is_begun_in_its_folder(qtbot: QtBot, build_parts: Build) -> 
     parts.chats.add_folder("Work")
     settle(qtbot, parts)
     side = parts.window.sidebar
-    trigger(side.folder_menu_of(side.model.row(0)), "New chat here")
+    trigger(side.folder_menu_of(side.model.row(1)), "New chat here")
     parts.generation.send("Hello")
     settle(qtbot, parts)
-    assert rows(side.model) == ["Work", "Hello"]
+    assert rows(side.model) == ["Folders", "Work", "Hello"]
     parts.window.new_chat()
     parts.generation.send("Elsewhere")
     settle(qtbot, parts)
-    assert rows(side.model) == ["Work", "Hello", "Today", "Elsewhere"]
+    assert rows(side.model) == ["Folders", "Work", "Hello", "Today", "Elsewhere"]
 
 
 def test_a_search_looks_into_collapsed_folders(qtbot: QtBot, build_parts: Build) -> None:
@@ -236,7 +236,7 @@ def test_a_search_looks_into_collapsed_folders(qtbot: QtBot, build_parts: Build)
     qtbot.keyClicks(side._search, "capy")
     qtbot.waitUntil(lambda: "Capybara" in rows(side.model))
     side.end_search()
-    qtbot.waitUntil(lambda: rows(side.model) == ["Work"])
+    qtbot.waitUntil(lambda: rows(side.model) == ["Folders", "Work"])
 
 
 def test_an_edit_of_a_name_outlives_a_change_of_the_list(qtbot: QtBot, build_parts: Build) -> None:
@@ -254,3 +254,11 @@ def test_an_edit_of_a_name_outlives_a_change_of_the_list(qtbot: QtBot, build_par
     assert view.findChild(QLineEdit) is editor
     qtbot.keyClick(editor, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: {"First", "Three"} < set(rows(side.model)))
+
+
+def test_what_was_found_stands_on_one_line() -> None:
+    text = "one\n\n two  capybara\tend"
+    at = text.index("capy")
+    line, spans = one_line(text, ((at, at + 4),))
+    assert line == "one two capybara end"
+    assert [line[start:end] for start, end in spans] == ["capy"]

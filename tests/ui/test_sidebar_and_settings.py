@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QLineEdit
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QListWidget,
+    QMessageBox,
+    QPushButton,
+)
 from pytestqt.qtbot import QtBot
 from scripted_engine import settling_events
 from sfumato.application import Parts
@@ -187,3 +194,44 @@ def test_the_models_page_names_the_guide_as_in_use(qtbot: QtBot, build_parts: Bu
     assert parts.window.models_page.card("Q4_K_M") is not None
     parts.window.close_models()
     assert parts.window.composer.isVisible()
+
+
+def test_a_deleted_chat_can_be_restored_in_the_settings(qtbot: QtBot, build_parts: Build) -> None:
+    parts = build_parts()
+    chat_id = ask(qtbot, parts, "Bring me back")
+    parts.chats.delete(chat_id)
+    settle(qtbot, parts)
+    parts.window.open_settings()
+    dialog = parts.window._settings_dialog
+    assert isinstance(dialog, SettingsDialog)
+    listed = dialog.findChild(QListWidget, "deleted")
+    assert isinstance(listed, QListWidget)
+    assert listed.item(0).text().endswith("Bring me back")
+    next(b for b in dialog.findChildren(QPushButton) if b.text() == "Restore").click()
+    settle(qtbot, parts)
+    assert listed.count() == 0
+    assert [chat.title for chat in parts.chats.all()] == ["Bring me back"]
+    dialog.close()
+
+
+def test_deleting_for_good_asks_first(qtbot: QtBot, build_parts: Build) -> None:
+    parts = build_parts()
+    chat_id = ask(qtbot, parts, "Really gone")
+    parts.chats.delete(chat_id)
+    settle(qtbot, parts)
+    parts.window.open_settings()
+    dialog = parts.window._settings_dialog
+    assert isinstance(dialog, SettingsDialog)
+    purge = next(b for b in dialog.findChildren(QPushButton) if b.text() == "Delete for good…")
+    for name, left in (("Cancel", 1), ("Delete", 0)):
+        QTimer.singleShot(0, lambda name=name: answer(name))
+        purge.click()
+        settle(qtbot, parts)
+        assert len(parts.chats.deleted()) == left
+    dialog.close()
+
+
+def answer(name: str) -> None:
+    (box,) = [w for w in QApplication.topLevelWidgets() if isinstance(w, QMessageBox)]
+    next(b for b in box.buttons() if b.text() == name).click()
+    box.deleteLater()

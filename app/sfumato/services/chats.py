@@ -181,6 +181,14 @@ class Chats(QObject):
 
         self._calls.submit(chats.restore_chat, chat_id, then=restored)
 
+    def deleted(self) -> list[Chat]:
+        """Those that can still be restored, the last deleted first."""
+        return self._calls.read(chats.list_deleted_chats)
+
+    def purge(self, chat_id: int) -> None:
+        """Remove a deleted chat for good, before its 30 days are over."""
+        self._calls.submit(chats.purge_chat, chat_id, then=self._listed)
+
     def duplicate(self, chat_id: int, title: str, up_to: int | None = None) -> None:
         """A copy of a chat, or with `up_to` a branch of the path that ends at this message."""
 

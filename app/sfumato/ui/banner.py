@@ -7,12 +7,21 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QVBoxLayout,
+    QWidget,
+)
 
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import IconButton, button, label
 
 UNDO_MS = 12_000
+LONG_TEXT = 120  # characters; the buttons then stand below
 
 
 Act = Callable[[], object]
@@ -29,6 +38,7 @@ class _Message:
     on_other: Act | None = None
     detail: str = ""
     on_close: Act | None = None
+    closable: bool = True
 
 
 class Banner(QFrame):
@@ -57,18 +67,21 @@ class Banner(QFrame):
         words.setSpacing(2)
         words.addWidget(self._text)
         words.addWidget(self._advice)
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addLayout(words, 1)
-        row.addWidget(self._show_detail)
-        row.addWidget(self._copy)
-        row.addWidget(self._other)
-        row.addWidget(self._action)
-        row.addWidget(self._close)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(16, 8, 8, 8)
-        box.addLayout(row)
-        box.addWidget(self._detail)
+        self._buttons = QWidget()
+        buttons = QHBoxLayout(self._buttons)
+        buttons.setContentsMargins(0, 0, 0, 0)
+        buttons.setSpacing(8)
+        buttons.addStretch(1)
+        for made in (self._show_detail, self._copy, self._other, self._action):
+            buttons.addWidget(made)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(16, 8, 8, 8)
+        self._grid.setHorizontalSpacing(8)
+        self._grid.setVerticalSpacing(8)
+        self._grid.setColumnStretch(0, 1)
+        self._grid.addLayout(words, 0, 0)
+        self._grid.addWidget(self._close, 0, 2)
+        self._grid.addWidget(self._detail, 2, 0, 1, 3)
         self._timer = QTimer(self, singleShot=True, interval=UNDO_MS)
         self._timer.timeout.connect(self.dismiss)
         self._message = _Message("notice", "")
@@ -116,7 +129,7 @@ class Banner(QFrame):
         if not self.isHidden() and self._message.on_action == on_action:
             self._text.setText(sentence)
             return
-        self._show(_Message("notice", sentence, action=action, on_action=on_action))
+        self._show(_Message("notice", sentence, action=action, on_action=on_action, closable=False))
 
     def dismiss(self) -> None:
         """A person has seen it, or its time is over."""
@@ -142,12 +155,27 @@ class Banner(QFrame):
             made.setText(text)
             made.setVisible(bool(text))
         self._show_detail.setVisible(bool(message.detail))
+        self._close.setVisible(message.closable)
+        self._place_buttons(message)
         self._copy.hide()
         self._detail.hide()
         self._detail.setPlainText(message.detail)
         self._detail.setFont(self._theme.mono_font(12))
         self.setAccessibleName(message.sentence)
         self.show()
+
+    def _place_buttons(self, message: _Message) -> None:
+        """Beside a short sentence, below a long one or where there are several."""
+        count = sum(map(bool, (message.action, message.other, message.detail)))
+        below = count > 1 or len(message.sentence + message.advice) > LONG_TEXT
+        self._grid.removeWidget(self._buttons)
+        top = Qt.AlignmentFlag.AlignTop if below else Qt.AlignmentFlag.AlignVCenter
+        self._grid.setAlignment(self._close, top)
+        if below:
+            self._grid.addWidget(self._buttons, 1, 0, 1, 3)
+        else:
+            self._grid.addWidget(self._buttons, 0, 1)
+        self._buttons.setVisible(count > 0)
 
     def _act(self, act: Act | None) -> None:
         self.dismiss()

@@ -11,6 +11,7 @@ from PySide6.QtCore import (
     QModelIndex,
     QPersistentModelIndex,
     QPoint,
+    QPointF,
     QRect,
     QSize,
     Qt,
@@ -25,10 +26,13 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
+    QFont,
     QKeyEvent,
     QKeySequence,
     QPainter,
     QPen,
+    QTextCharFormat,
+    QTextLayout,
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -51,8 +55,16 @@ from sfumato.ui.widgets import IconButton
 
 SEARCH_MS = 150
 INDENT_PX = 16  # of a chat within a folder
+FOLDER_ICON_PX = 14
+LEAD = 12  # letters before a match that would else be out of sight
+LONGEST_NAME = 40  # of a folder in a menu
 CHAT_MIME = "application/x-sfumato-chat"
 _Index = QModelIndex | QPersistentModelIndex
+
+
+def _in_menu(name: str) -> str:
+    short = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+    return short.replace("&", "&&")
 
 
 class _Delegate(QStyledItemDelegate):
@@ -125,13 +137,8 @@ class _Delegate(QStyledItemDelegate):
                 Qt.AlignmentFlag.AlignVCenter,
                 title,
             )
-            painter.setFont(theme.interface_font(12))
-            painter.setPen(colors.secondary)
-            snippet = painter.fontMetrics().elidedText(
-                " ".join(row.snippet.split()), Qt.TextElideMode.ElideRight, inner.width()
-            )
             low = QRect(inner.x(), inner.y() + half, inner.width(), half - 4)
-            painter.drawText(low, Qt.AlignmentFlag.AlignVCenter, snippet)
+            self._paint_snippet(painter, low, row)
         else:
             painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter, title)
         painter.restore()
@@ -143,23 +150,55 @@ class _Delegate(QStyledItemDelegate):
 
     def _paint_folder(self, painter: QPainter, rect: QRect, row: Row) -> None:
         theme = self._theme
-        size = theme.px(14)
+        size = theme.px(FOLDER_ICON_PX)
         chevron = "chevron-right" if row.collapsed else "chevron-down"
         for name in (chevron, "folder" if row.collapsed else "folder-open"):
             spot = QRect(rect.left(), rect.center().y() - size // 2, size, size)
-            theme.icon(name, size=14).paint(painter, spot)
+            theme.icon(name, size=FOLDER_ICON_PX).paint(painter, spot)
             rect.setLeft(spot.right() + theme.px(6))
         painter.setFont(theme.figures_font(12))
         painter.setPen(theme.colors.secondary)
         count = str(len(row.inside)) if row.inside else ""
         painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, count)
         rect.setRight(rect.right() - painter.fontMetrics().horizontalAdvance(count) - theme.px(8))
-        painter.setFont(theme.interface_font(semibold=True))
+        painter.setFont(theme.interface_font())
         painter.setPen(theme.colors.ink)
         name = painter.fontMetrics().elidedText(
             row.title, Qt.TextElideMode.ElideRight, rect.width()
         )
         painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter, name)
+
+    def _paint_snippet(self, painter: QPainter, rect: QRect, row: Row) -> None:
+        """One line around the first match, the matches in ink."""
+        theme = self._theme
+        font = theme.interface_font(12)
+        painter.setFont(font)
+        painter.setPen(theme.colors.secondary)
+        metrics = painter.fontMetrics()
+        text, cut = row.snippet, 0
+        if row.matches and metrics.horizontalAdvance(text[: row.matches[0][1]]) > rect.width():
+            cut = max(0, row.matches[0][0] - LEAD)
+            text = "…" + text[cut:]
+        text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
+        layout = QTextLayout(text, font)
+        found = QTextCharFormat()
+        found.setForeground(theme.colors.ink)
+        found.setFontWeight(QFont.Weight.DemiBold)
+        formats = []
+        for start, end in row.matches:
+            mark = QTextLayout.FormatRange()
+            mark.start = start - cut + bool(cut)
+            mark.length = min(end - start, len(text) - mark.start)
+            mark.format = found
+            if mark.length > 0 and mark.start >= 0:
+                formats.append(mark)
+        layout.setFormats(formats)
+        layout.beginLayout()
+        line = layout.createLine()
+        line.setLineWidth(rect.width() + theme.px(12))  # bold is a little wider
+        layout.endLayout()
+        top = rect.y() + (rect.height() - line.height()) / 2
+        layout.draw(painter, QPointF(rect.x(), top))
 
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: _Index) -> QWidget:
         editor = QLineEdit(parent)
@@ -172,7 +211,10 @@ class _Delegate(QStyledItemDelegate):
     def updateEditorGeometry(
         self, editor: QWidget, option: QStyleOptionViewItem, index: _Index
     ) -> None:
-        indent = self._indent(index.data(ChatListModel.RowRole))
+        row: Row = index.data(ChatListModel.RowRole)
+        indent = self._indent(row)
+        if row.is_folder:
+            indent = 2 * (self._theme.px(FOLDER_ICON_PX) + self._theme.px(6)) + 4
         editor.setGeometry(option.rect.adjusted(6 + indent, 0, -6, 0))
 
     def setModelData(self, editor: QWidget, model: QAbstractItemModel, index: _Index) -> None:
@@ -496,7 +538,7 @@ class ChatSidebar(QFrame):
         menu = QMenu(self.tr("Move to folder"), parent)
         chats, _, folders = self._chats
         now = next((chat.folder for chat in chats if chat.id == chat_id), "")
-        places = [(folder.name.replace("&", "&&"), folder.name) for folder in folders]
+        places = [(_in_menu(folder.name), folder.name) for folder in folders]
         if now:
             places.append((self.tr("No folder"), ""))
         for text, folder in places:

@@ -55,7 +55,7 @@ from sfumato.ui.theme import Theme
 from sfumato.ui.top_bar import TopBar
 from sfumato.ui.tray import Tray
 from sfumato.ui.welcome import Welcome
-from sfumato.ui.widgets import hairline
+from sfumato.ui.widgets import hairline, set_role
 
 NARROW_PX = 820  # below this the sidebar lies over nothing: it goes
 START_SIZE = (1180, 800)
@@ -513,6 +513,8 @@ class MainWindow(QMainWindow):
             again = question.addButton(self.tr("Try again"), roles.ActionRole)
             elsewhere = question.addButton(self.tr("Save elsewhere…"), roles.ActionRole)
             close = question.addButton(self.tr("Close and lose it"), roles.DestructiveRole)
+            set_role(close, "danger")
+            question.setDefaultButton(again)
             question.setEscapeButton(question.addButton(self.tr("Cancel"), roles.RejectRole))
             question.exec()
             clicked = question.clickedButton()
@@ -804,6 +806,7 @@ class MainWindow(QMainWindow):
             self._settings,
             self._model,
             self._recordings,
+            self._chats,
             self._folder,
             self,
             has_tray=self.tray.available,

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from sfumato.engine.sampler import SamplerConfig
+from sfumato.services.chats import Chats
 from sfumato.services.model import ModelService
 from sfumato.services.recordings import Recordings
 from sfumato.services.settings import SettingsService
@@ -29,8 +30,8 @@ from sfumato.ui.settings_pages.storage_page import StoragePage
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import hairline
 
-SIZE = (780, 580)
-LIST_PX = 176
+SIZE = (804, 580)
+LIST_PX = 200
 ROW_PX = 32
 
 
@@ -41,6 +42,7 @@ class SettingsDialog(QDialog):
         settings: SettingsService,
         model: ModelService,
         recordings: Recordings,
+        chats: Chats,
         folder: Path,
         parent: QWidget | None = None,
         *,
@@ -64,7 +66,7 @@ class SettingsDialog(QDialog):
                 self.tr("Window and engine"),
                 BehaviourPage(theme, settings, model, has_tray=has_tray),
             ),
-            (self.tr("Storage"), StoragePage(theme, settings, recordings, folder)),
+            (self.tr("Storage"), StoragePage(theme, settings, recordings, chats, folder)),
             (self.tr("Keys"), ShortcutsPage(theme)),
             (self.tr("About"), AboutPage(theme)),
         ):

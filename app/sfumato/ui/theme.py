@@ -269,6 +269,8 @@ class Theme(QObject):
         values["accent_hover"] = mix(colors.accent, colors.ink, 0.15).name()
         values["title_px"] = str(self.px(TITLE_PX))
         values["chevron"] = self._icon_file("chevron-down", colors.secondary)
+        values["menu_tick"] = self._icon_file("check", colors.ink)
+        values["submenu"] = self._icon_file("chevron-right", colors.secondary)
         values["tick"] = self._icon_file("check", colors.on_accent)
         for role, value in values.items():
             text = text.replace("{" + role + "}", value)

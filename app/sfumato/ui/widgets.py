@@ -99,6 +99,13 @@ def button(text: str, role: str, on_click: Callable[[], object]) -> QPushButton:
     return made
 
 
+def set_role(widget: QWidget, role: str) -> None:
+    """For widgets that were made, and styled, by others."""
+    widget.setProperty("role", role)
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+
+
 def hairline(*, vertical: bool = False) -> QFrame:
     line = QFrame()
     line.setObjectName("line")

@@ -19,6 +19,7 @@ from sfumato.services.chats import day_of
 from sfumato.store.types import Chat, Folder, SearchHit
 
 _Index = QModelIndex | QPersistentModelIndex
+Spans = tuple[tuple[int, int], ...]  # [start, end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Row:
     message_id: int | None = None
     pinned: bool = False
     snippet: str = ""
-    matches: tuple[tuple[int, int], ...] = ()
+    matches: Spans = ()  # in the snippet
     folder: str = ""  # the folder that this is, or that the chat is in
     collapsed: bool = False
     inside: tuple[int, ...] = ()  # chats of a folder
@@ -38,6 +39,20 @@ class Row:
     @property
     def is_folder(self) -> bool:
         return self.chat_id is None and bool(self.folder)
+
+
+def one_line(text: str, spans: Spans) -> tuple[str, Spans]:
+    """Every run of white space as one space, and where the spans are then."""
+    kept: list[str] = []
+    where = []  # of each letter of `text`, in the result
+    for letter in text:
+        where.append(len(kept))
+        if not letter.isspace():
+            kept.append(letter)
+        elif kept and kept[-1] != " ":
+            kept.append(" ")
+    where.append(len(kept))
+    return "".join(kept), tuple((where[start], where[end]) for start, end in spans)
 
 
 class ChatListModel(QAbstractListModel):
@@ -56,6 +71,8 @@ class ChatListModel(QAbstractListModel):
         pinned = [chat for chat in free if chat.pinned]
         rows = [Row(self.tr("Pinned"))] if pinned else []
         rows += map(self._row_of, pinned)
+        if folders:
+            rows.append(Row(self.tr("Folders")))
         for folder in folders:
             held = inside[folder.name]
             ids = tuple(chat.id for chat in held)
@@ -79,16 +96,10 @@ class ChatListModel(QAbstractListModel):
 
     def show_hits(self, hits: list[SearchHit]) -> None:
         rows = [Row(self.tr("%n result(s)", "", len(hits)) if hits else self.tr("Nothing found"))]
-        rows += [
-            Row(
-                hit.chat_title or self.tr("New chat"),
-                hit.chat_id,
-                hit.message_id,
-                snippet=hit.snippet if hit.message_id is not None else "",
-                matches=hit.matches if hit.message_id is not None else (),
-            )
-            for hit in hits
-        ]
+        for hit in hits:
+            title = hit.chat_title or self.tr("New chat")
+            snippet, matches = one_line(hit.snippet, hit.matches) if hit.message_id else ("", ())
+            rows.append(Row(title, hit.chat_id, hit.message_id, snippet=snippet, matches=matches))
         self._replace(rows)
 
     def _replace(self, rows: list[Row]) -> None:

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from sfumato.engine.sampler import SamplerConfig
 from sfumato.services.settings import SettingsService
 from sfumato.store.types import SamplerValues
-from sfumato.ui.settings_pages.page import Page
+from sfumato.ui.settings_pages.page import CONTROL_PX, Page, set_in
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import IconButton, button
 
@@ -66,7 +66,7 @@ class AnswersPage(Page):
 
     def _add_prompt(self) -> None:
         self._preset = QComboBox()
-        self._preset.setMinimumWidth(184)
+        self._preset.setFixedWidth(CONTROL_PX)
         self._preset.activated.connect(self._choose_preset)
         save = button(self.tr("Save as preset…"), "", self._save_preset)
         self._delete = button(self.tr("Delete"), "quiet", self._delete_preset)
@@ -187,6 +187,7 @@ class AnswersPage(Page):
             box = QSpinBox()
             box.setRange(int(knob.least), int(knob.most))
         box.setFixedWidth(148)
+        set_in(box)
         box.setKeyboardTracking(False)
         box.setObjectName(knob.field)
         field = knob.field

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QCheckBox, QSpinBox, QWidget
 
 from sfumato.services.model import ModelService
 from sfumato.services.settings import SettingsService
-from sfumato.ui.settings_pages.page import Page, choice
+from sfumato.ui.settings_pages.page import CONTROL_PX, Page, choice, set_in
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import button
 
@@ -84,7 +84,6 @@ class BehaviourPage(Page):
         options: list[tuple[str, object]] = [(self.tr("Choose for me"), "auto")]
         options += [(device.name, device.id) for device in model.devices if device.usable]
         device = choice(options, current.device)
-        device.setMaximumWidth(220)
         device.currentIndexChanged.connect(lambda _: settings.change(device=device.currentData()))
         refused = [f"{d.name}: {d.reason}" for d in model.devices if not d.usable]
         note = model.loaded.placement if model.loaded else ""
@@ -94,7 +93,8 @@ class BehaviourPage(Page):
         context.setSingleStep(1024)
         context.setValue(current.context)
         context.setKeyboardTracking(False)
-        context.setFixedWidth(148)
+        context.setFixedWidth(CONTROL_PX)
+        set_in(context)
         context.valueChanged.connect(lambda value: settings.change(context=value))
         self.add_row(
             self.tr("Context"),

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import label
 
-CONTROL_PX = 184
+CONTROL_PX = 200
+TICK_PX = 22  # of a check box without a text
+NUMBER_MARGIN_PX = 6  # where a style sheet's padding does not reach
 
 
 class Page(QScrollArea):
@@ -27,6 +38,8 @@ class Page(QScrollArea):
     def add_heading(self, text: str) -> None:
         made = label(text, "heading")
         made.setFont(self.theme.interface_font(15, semibold=True))
+        if self._box.count():
+            self._box.addSpacing(8)  # nearer to what it is the heading of
         self._box.addWidget(made)
 
     def add_note(self, text: str) -> None:
@@ -36,7 +49,8 @@ class Page(QScrollArea):
         """A setting: its name and what it does on the left, its control on the right."""
         words = QVBoxLayout()
         words.setSpacing(2)
-        words.addWidget(label(name))
+        if name:
+            words.addWidget(label(name))
         if note:
             words.addWidget(label(note, "secondary", wrap=True))
         row = QHBoxLayout()
@@ -45,6 +59,8 @@ class Page(QScrollArea):
         for control in controls:
             if not control.accessibleName():
                 control.setAccessibleName(name)
+            if isinstance(control, QCheckBox) and not control.text():
+                control.setFixedWidth(TICK_PX)
             row.addWidget(control, 0, Qt.AlignmentFlag.AlignTop)
         self._box.addLayout(row)
 
@@ -55,10 +71,15 @@ class Page(QScrollArea):
         self._box.addStretch(1)
 
 
+def set_in(box: QAbstractSpinBox) -> None:
+    """The number stands as far from the edge as the text of other controls."""
+    box.lineEdit().setTextMargins(NUMBER_MARGIN_PX, 0, NUMBER_MARGIN_PX, 0)
+
+
 def choice(options: list[tuple[str, object]], current: object) -> QComboBox:
     """A list of texts with their values; an unknown current value shows the first."""
     box = QComboBox()
-    box.setMinimumWidth(CONTROL_PX)
+    box.setFixedWidth(CONTROL_PX)
     for text, value in options:
         box.addItem(text, value)
     values = [value for _, value in options]
