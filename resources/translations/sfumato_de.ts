@@ -1574,10 +1574,6 @@
    <translation>Leinwand als Text oder Raster</translation>
   </message>
   <message>
-   <source>Rename the chat (in the list)</source>
-   <translation>Gespräch umbenennen (in der Liste)</translation>
-  </message>
-  <message>
    <source>Larger, smaller, normal size</source>
    <translation>Größer, kleiner, Normalgröße</translation>
   </message>
