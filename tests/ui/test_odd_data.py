@@ -44,7 +44,7 @@ FLOAT = st.floats()
 LAYOUT = st.sampled_from(["flow", "grid"])
 WIDTH = st.integers(1, 900)
 few = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -72,6 +72,9 @@ class ActionRow(QWidget):
         back = self.add("chevron-left", self.tr("Previous version"), lambda: go(-1))
         shown = label(f"{current}/{count}", "secondary")
         shown.setFont(self._theme.figures_font(12))
+        shown.setAccessibleName(
+            self.tr("Version %1 of %2").replace("%1", str(current)).replace("%2", str(count))
+        )
         self._layout.addWidget(shown)
         forth = self.add("chevron-right", self.tr("Next version"), lambda: go(1))
         back.setEnabled(current > 1)

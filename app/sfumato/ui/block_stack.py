@@ -26,9 +26,16 @@ class BlockStack(QWidget):
     link_hovered = Signal(str)
 
     def __init__(
-        self, theme: Theme, parent: QWidget | None = None, *, secondary: bool = False
+        self,
+        theme: Theme,
+        parent: QWidget | None = None,
+        *,
+        name: str = "",
+        secondary: bool = False,
     ) -> None:
+        """`name`: whose text it is, for a screen reader."""
         super().__init__(parent)
+        self._name = name
         self._theme = theme
         self._secondary = secondary
         self._blocks: list[Block] = []
@@ -78,7 +85,7 @@ class BlockStack(QWidget):
         if isinstance(block, Math) and (drawn := self._make_math(block.source, at)):
             return drawn
         view = (TableView if isinstance(block, Table) else ProseView)(self._theme, self)
-        view.setAccessibleName(self.tr("Text of the message"))
+        view.setAccessibleName(self._name)
         view.link_clicked.connect(self.link_clicked)
         view.link_hovered.connect(self.link_hovered)
         self._fill(view, block, at)
@@ -133,6 +140,10 @@ class BlockStack(QWidget):
         assert isinstance(view, ProseView)
         tail = view.tail()
         return (tail[0], tail[1] + QPointF(view.pos())) if tail else None
+
+    def shown_text(self) -> str:
+        """What can be read, a line a paragraph; formulas are their source."""
+        return "\n".join(view.shown_text() for view in self._views)
 
     @property
     def is_empty(self) -> bool:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from PySide6.QtCore import QElapsedTimer, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QElapsedTimer, QPoint, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from sfumato.ui.canvas_layout import (
     SMOKE_BYTE,
@@ -20,6 +29,7 @@ from sfumato.ui.canvas_layout import (
     readable,
 )
 from sfumato.ui.theme import Theme, mix
+from sfumato.ui.widgets import announce
 
 EASE_MS = 120
 FRAME_MS = 33
@@ -37,6 +47,7 @@ class CanvasView(QWidget):
     """Paints one canvas. Its height in Flow never shrinks until `begin_block`."""
 
     height_changed = Signal()
+    pointed = Signal(QRect)  # the keys have gone to the token that stands here
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -47,6 +58,7 @@ class CanvasView(QWidget):
         self._entropy = b""
         self._pinned = b""
         self._notes: Sequence[str] = ()
+        self._at = 0  # the position that the keys have gone to
         self._prefix = ""
         self._offset_x = 0.0
         self._shown: list[float] = []  # level each position is painted at
@@ -122,8 +134,9 @@ class CanvasView(QWidget):
         self.update()
 
     def set_notes(self, notes: Sequence[str]) -> None:
-        """A tooltip a position."""
+        """A tooltip a position; arrow keys go from one to the next."""
         self._notes = notes
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if notes else Qt.FocusPolicy.NoFocus)
 
     @property
     def pieces(self) -> list[str]:
@@ -213,6 +226,12 @@ class CanvasView(QWidget):
             self._paint_grid(painter, event.rect())
         else:
             self._paint_flow(painter)
+        if self.hasFocus():
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(self._theme.colors.accent, 1.5))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            for rect in self._places(self._at):
+                painter.drawRoundedRect(rect.adjusted(-1, 1, 1, 0), 3, 3)
 
     def _tint_at(self, position: int) -> QColor:
         """Ground under a token: nothing where settled, ultramarine where it hesitates."""
@@ -296,6 +315,68 @@ class CanvasView(QWidget):
             return next((i for i, cell in enumerate(cells) if cell.contains(spot)), None)
         rects = self._flow_at(self.width()).rects
         return next((i for i, rs in enumerate(rects) if any(r.contains(spot) for r in rs)), None)
+
+    def _places(self, position: int) -> Sequence[QRectF]:
+        """Where a token stands, a rectangle a line; none where nothing is shown of it."""
+        shape = self._flow_at(self.width()).rects
+        if self._layout == "grid":
+            shape = [[cell] for cell in self._grid_at(self.width()).cells]
+        rects = shape[position] if 0 <= position < len(shape) else []
+        return [rect for rect in rects if rect.width() > 0]
+
+    def _go(self, positions: Iterable[int]) -> None:
+        """To the first of these that is shown, and say what is known of it."""
+        for position in positions:
+            if places := self._places(position):
+                self._at = position
+                self.update()
+                rect = places[0].toAlignedRect()
+                self.pointed.emit(rect)
+                note = self._notes[position] if position < len(self._notes) else ""
+                QToolTip.showText(self.mapToGlobal(rect.bottomLeft()), note, self, rect)
+                announce(self, f"{readable(self._pieces)[position].strip()}: {note}")
+                return
+
+    def _line_from(self, step: int) -> list[int]:
+        """The positions of the line above (-1) or below (1), the nearest to this one first."""
+        here = self._places(self._at)
+        if not here:
+            return []
+        spots = [
+            (place.top(), abs(place.center().x() - here[0].center().x()), position)
+            for position in range(len(self._pieces))
+            for place in self._places(position)[:1]
+            if (place.top() - here[0].top()) * step > 1
+        ]
+        line = min((spot[0] * step for spot in spots), default=0.0)
+        return [position for top, _, position in sorted(spots) if top * step == line]
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        count = len(self._pieces)
+        match event.key():
+            case Qt.Key.Key_Right:
+                self._go(range(self._at + 1, count))
+            case Qt.Key.Key_Left:
+                self._go(range(self._at - 1, -1, -1))
+            case Qt.Key.Key_Down:
+                self._go(self._line_from(1))
+            case Qt.Key.Key_Up:
+                self._go(self._line_from(-1))
+            case Qt.Key.Key_Home:
+                self._go(range(count))
+            case Qt.Key.Key_End:
+                self._go(range(count - 1, -1, -1))
+            case _:
+                super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        super().focusOutEvent(event)
+        QToolTip.hideText()
+        self.update()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         # A tooltip by position without overriding event(): a Python event() must not see the

@@ -106,6 +106,9 @@ class CodeBlock(QFrame):
         self._text.setGeometry(MARGIN_PX, header, inner, height)
         return header + height + MARGIN_PX
 
+    def shown_text(self) -> str:
+        return self._code.text
+
     def _longest_px(self) -> float:
         """Width of the longest line; the document itself knows it only once it was painted."""
         metrics = QFontMetricsF(self._text.font())

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtCore import QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 
@@ -426,12 +426,15 @@ class ConversationView(QAbstractScrollArea):
 
     def _focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
         """Tab may lead to what is out of sight."""
-        if new is None or not self.viewport().isAncestorOf(new):
-            return
-        top = new.mapTo(self.viewport(), QPoint(0, 0)).y()
-        bottom = top + new.height()
+        if new is not None and self.viewport().isAncestorOf(new):
+            self.show_part(new, new.rect())
+
+    def show_part(self, widget: QWidget, part: QRect) -> None:
+        """Scroll as little as shows `part` of a widget of the conversation, if it fits at all."""
+        top = widget.mapTo(self.viewport(), part.topLeft()).y()
+        bottom = top + part.height()
         bar = self.verticalScrollBar()
-        if bottom > self.viewport().height() and new.height() < self.viewport().height():
+        if bottom > self.viewport().height() and part.height() < self.viewport().height():
             bar.setValue(bar.value() + bottom - self.viewport().height() + 8)
-        elif top < 0 and new.height() < self.viewport().height():
+        elif top < 0 and part.height() < self.viewport().height():
             bar.setValue(bar.value() + top - 8)

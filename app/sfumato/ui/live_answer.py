@@ -7,7 +7,7 @@ text will stand; when its block is committed, the draft fades out over that text
 from __future__ import annotations
 
 from PySide6.QtCore import QEasingCurve, QPoint, Qt, QVariantAnimation, Signal
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QPainter, QPaintEvent, QPixmap
+from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from sfumato.engine.protocol import Committed, Denoised
@@ -15,7 +15,7 @@ from sfumato.ui.block_stack import BlockStack
 from sfumato.ui.canvas_view import CanvasView, Layout, Source
 from sfumato.ui.theme import Theme
 from sfumato.ui.unsettled import Spans
-from sfumato.ui.widgets import label
+from sfumato.ui.widgets import announce, label
 
 FADE_MS = 150
 FOOT_PX = 28  # as high as the actions that will stand under the finished message
@@ -77,10 +77,10 @@ class LiveAnswer(QWidget):
         self.setAccessibleName(self.tr("Answer, being written"))
         self._waiting = label("", "secondary")
         self._waiting.setParent(self)
-        self._stack = BlockStack(theme, self)
+        self._stack = BlockStack(theme, self, name=self.tr("Answer"))
         self._stack.link_clicked.connect(self.link_clicked)
         self._stack.link_hovered.connect(self.link_hovered)
-        self._thought = BlockStack(theme, self, secondary=True)
+        self._thought = BlockStack(theme, self, name=self.tr("Thinking"), secondary=True)
         self._thinking = ""
         self.canvas = CanvasView(theme, self)
         self.canvas.setAccessibleName(self.tr("The block being written"))
@@ -103,7 +103,7 @@ class LiveAnswer(QWidget):
         self._last = event
         if first_of_block:
             self._begin_block()
-            self.announce(self.tr("Writing, block %1").replace("%1", str(event.block + 1)))
+            announce(self, self.tr("Writing, block %1").replace("%1", str(event.block + 1)))
         pieces = event.noise_pieces if self._source == "noise" else event.pieces
         self.canvas.show_step(pieces, event.entropy, event.pinned)
 
@@ -127,7 +127,7 @@ class LiveAnswer(QWidget):
         if fade is not None:
             fade.raise_()
             fade.start()
-        self.announce(self.tr("Block %1 done").replace("%1", str(event.block + 1)))
+        announce(self, self.tr("Block %1 done").replace("%1", str(event.block + 1)))
 
     def set_source(self, source: Source) -> None:
         self._source = source
@@ -140,10 +140,9 @@ class LiveAnswer(QWidget):
         self._place_canvas()
         self.resized.emit()
 
-    def announce(self, sentence: str) -> None:
-        """For a screen reader: a block begins, a block is done, never a step."""
-        if QAccessible.isActive():
-            QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, sentence))
+    def announce_whole(self) -> None:
+        """The finished answer, once and without the signs of its Markdown."""
+        announce(self, self._stack.shown_text().strip())
 
     @property
     def text(self) -> str:

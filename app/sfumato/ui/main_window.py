@@ -385,7 +385,7 @@ class MainWindow(QMainWindow):
     def _end(self, message: Message) -> None:
         live = self.conversation.live
         if live is not None and live.message_id == message.id:
-            live.announce(message.text)
+            live.announce_whole()
             self.conversation.end_live()
         self._tell_ended(message)
 
@@ -456,6 +456,8 @@ class MainWindow(QMainWindow):
             return
         panel.closed.connect(lambda: widget.set_panel(None))
         panel.resized.connect(widget.resized)
+        canvas = panel.canvas
+        canvas.pointed.connect(lambda rect: self.conversation.show_part(canvas, rect))
         widget.set_panel(panel)
         panel.setFocus()
         if isinstance(panel, RecordingView) and not self._theme.reduced_motion:

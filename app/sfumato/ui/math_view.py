@@ -61,6 +61,9 @@ class MathView(QScrollArea):
         bar = self.horizontalScrollBar().sizeHint().height() if wanted > width else 0
         return height + bar
 
+    def shown_text(self) -> str:
+        return self._formula.source
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         sideways = event.angleDelta().x() or (
             event.modifiers() & Qt.KeyboardModifier.ShiftModifier and event.angleDelta().y()

@@ -23,7 +23,7 @@ BUBBLE_Y_PX = 10
 LONG_PROMPT = 6000  # characters shown of a pasted prompt until it is opened
 
 
-class MessageWidget(QWidget):
+class MessageWidget(QFrame):  # a frame, because screen readers pass over plain widgets
     """Its owner asks `height_for` and sets the geometry; `acted` names what was chosen."""
 
     acted = Signal(str, int)  # copy edit regenerate continue watch settled branch delete …
@@ -51,9 +51,8 @@ class MessageWidget(QWidget):
         self._whole = False
         self._building: Iterator[None] = iter(())
         from_user = message.role == "user"
-        self.setAccessibleName(
-            (self.tr("You") if from_user else self.tr("Answer")) + ": " + message.text[:200]
-        )
+        self._who = self.tr("You") if from_user else self.tr("Answer")
+        self.setAccessibleName(self._who)
         if from_user:
             self._make_bubble()
         else:
@@ -67,7 +66,7 @@ class MessageWidget(QWidget):
         self._bubble = QFrame(self)
         self._bubble.setObjectName("bubble")
         self._bubble_text = ProseView(self._theme, self._bubble)
-        self._bubble_text.setAccessibleName(self.tr("Your message"))
+        self._bubble_text.setAccessibleName(self._who)
         self._show_prompt()
 
     def _show_prompt(self) -> None:
@@ -86,7 +85,7 @@ class MessageWidget(QWidget):
             self._thinking.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
             self._thinking.setIcon(self._theme.icon("chevron-right", size=14))
             self._thinking.toggled.connect(self._toggle_thinking)
-        self._stack = BlockStack(self._theme, self)
+        self._stack = BlockStack(self._theme, self, name=self._who)
         self._stack.link_clicked.connect(self.link_clicked)
         self._stack.link_hovered.connect(self.link_hovered)
         self._building = self._build(self._stack)
@@ -191,7 +190,7 @@ class MessageWidget(QWidget):
         icon = "chevron-down" if shown else "chevron-right"
         self._thinking.setIcon(self._theme.icon(icon, size=14))
         if self._thought is None:
-            self._thought = BlockStack(self._theme, self, secondary=True)
+            self._thought = BlockStack(self._theme, self, name=self.tr("Thinking"), secondary=True)
             self._thought.show_markdown(self.message.thinking, self.message.unsettled_thinking)
         self._thought.setVisible(shown)
         self.resized.emit()

@@ -112,7 +112,7 @@ class ProseView(QTextBrowser):
         self._quoted = _set_line_heights(document, font, theme.paragraph_gap_px, theme.colors.line)
         self._make_room()
         # A screen reader has one sign for each image; here it finds the sources.
-        spoken = self.text_between(0, document.characterCount() - 1) if self._formulas else ""
+        spoken = self.shown_text() if self._formulas else ""
         self.setAccessibleDescription(spoken.strip())
 
     def _inline(self, escaped: str, color: str, limit: int) -> str:
@@ -211,6 +211,9 @@ class ProseView(QTextBrowser):
         cursor = self.textCursor()
         data.setText(self.text_between(cursor.selectionStart(), cursor.selectionEnd()))
         return data
+
+    def shown_text(self) -> str:
+        return self.text_between(0, self.document().characterCount() - 1)
 
     def text_between(self, start: int, end: int) -> str:
         """The plain text of these positions, formulas as their LaTeX source."""

@@ -173,6 +173,7 @@ class RecordingView(QWidget):
             entropy = bytes(len(frame.before)) + entropy
         self.canvas.show_step(pieces, entropy, at_once=not self.playing)
         self._label.setText(self._sentence(frame))
+        self.scrubber.setAccessibleDescription(self._sentence(frame))
 
     def _sentence(self, frame: Frame) -> str:
         parts = [

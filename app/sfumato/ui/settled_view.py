@@ -58,6 +58,9 @@ class SettledView(QWidget):
             notes += [self.note(history) for history in found]
         self.canvas = CanvasView(theme, self)
         self.canvas.setAccessibleName(self.tr("The answer, tinted by how settled each token is"))
+        self.canvas.setAccessibleDescription(
+            self.tr("The arrow keys go from token to token and tell how each settled.")
+        )
         self.canvas.set_tint("settledness")
         self.canvas.set_notes(notes)
         self.canvas.show_step(pieces, bytes(strength), at_once=True)
@@ -77,7 +80,7 @@ class SettledView(QWidget):
             row.addWidget(widget)
         row.addStretch(1)
         row.addWidget(close)
-        self.setFocusProxy(close)
+        self.setFocusProxy(self.canvas)
 
     def note(self, history: TokenHistory) -> str:
         """For the tooltip of a token."""
