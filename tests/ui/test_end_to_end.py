@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 from sfumato.application import Parts, build
 from sfumato.paths import built_in_guide
+from sfumato.store import chats, messages
 from sfumato.store.store import Store
 
 pytestmark = pytest.mark.skipif(
@@ -136,3 +139,46 @@ def test_the_tokens_of_a_draft_are_counted(qtbot: QtBot, start: Start) -> None:
         qtbot.keyClicks(parts.window.composer._prompt, "How many tokens is this?")
     tokens, context = told.args
     assert 0 < tokens < context
+
+
+def test_a_full_context_goes_on_from_a_summary_that_the_engine_writes(
+    qtbot: QtBot, start: Start, tmp_path: Path
+) -> None:
+    # By another name the guide counts as a model like any other.
+    model = tmp_path / "model.gguf"
+    model.write_bytes(built_in_guide().read_bytes())
+    parts = start()
+    parts.settings.change(context=2048)
+    parts.model.choose(model)
+    qtbot.waitUntil(lambda: parts.model.state == "ready", timeout=60_000)
+
+    def fill(db: sqlite3.Connection) -> int:
+        chat = chats.create_chat(db, "Long talk")
+        for said in ("What is a canvas? " * 400, "And a block? " * 30):
+            asked = messages.add_prompt(db, chat.id, said)
+            given = messages.begin_answer(db, asked.id)
+            messages.append_block(db, given.id, 0, "A canvas is refined. " * 50)
+            messages.finish_answer(db, given.id, "finished")
+        return chat.id
+
+    parts.chats.open(parts.store.write(fill))
+    stop_after_first_block(parts)
+    ask(qtbot, parts, "What is Sfumato?")
+    until_done(qtbot, parts)
+    banner = parts.window.banner
+    assert "context" in banner.sentence
+    action = banner.action_button()
+    assert isinstance(action, QPushButton)
+    assert action.text() == "Go on in a new chat with a summary"
+    action.click()
+    qtbot.waitUntil(lambda: len(parts.chats.all()) == 2, timeout=60_000)
+    until_done(qtbot, parts)
+    conversation = parts.chats.conversation
+    assert conversation is not None
+    assert conversation.chat.title == "Long talk (continued)"
+    summary, *_, prompt, answer = conversation.messages
+    assert summary.role == "system"
+    assert summary.text.strip()
+    assert prompt.text == "What is Sfumato?"
+    assert answer.state in ("stopped", "finished")
+    assert answer.text.strip()
