@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessibleInterface
-from PySide6.QtWidgets import QToolTip, QWidget
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 from scripted_engine import settling_events
 from sfumato.application import Parts
@@ -152,7 +152,6 @@ def test_a_scrubber_is_a_slider_that_tells_its_step(qtbot: QtBot, theme: Theme) 
     assert slider.text(QAccessible.Text.Description) == "block 1 · step 1 of 2 · 100 % settled"
 
 
-@pytest.mark.qt_log_ignore("does not support raise", extend=True)  # offscreen, of a tooltip
 def test_arrow_keys_go_from_token_to_token_and_tell_how_each_settled(
     qtbot: QtBot, theme: Theme, listener: Listener
 ) -> None:
@@ -166,10 +165,11 @@ def test_arrow_keys_go_from_token_to_token_and_tell_how_each_settled(
     pointed: list[object] = []
     canvas.pointed.connect(pointed.append)
     canvas.setFocus()
+    qtbot.waitUntil(canvas.hasFocus)
     qtbot.keyClick(canvas, Qt.Key.Key_Right)
     assert canvas._at == 1
-    assert listener.heard == ["word1: Settled at step 1 of 2 · 0 changes of mind"]
-    assert QToolTip.text() == "Settled at step 1 of 2 · 0 changes of mind"
+    assert listener.heard == ["“word1” · Settled at step 1 of 2 · 0 changes of mind"]
+    assert view._sentence.text() == listener.heard[0]
     qtbot.keyClick(canvas, Qt.Key.Key_Down)
     below = canvas._at
     assert canvas._places(below)[0].top() > canvas._places(1)[0].top()
@@ -182,6 +182,8 @@ def test_arrow_keys_go_from_token_to_token_and_tell_how_each_settled(
     qtbot.keyClick(canvas, Qt.Key.Key_Home)
     assert canvas._at == 0
     assert len(pointed) == 5
+    canvas.clearFocus()
+    assert view._sentence.text().startswith("It says how sure")
 
 
 def test_the_token_with_the_focus_is_seen(qtbot: QtBot, theme: Theme) -> None:

@@ -16,7 +16,7 @@ from PySide6.QtGui import (
     QPen,
     QResizeEvent,
 )
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from sfumato.ui.canvas_layout import (
     SMOKE_BYTE,
@@ -48,6 +48,7 @@ class CanvasView(QWidget):
 
     height_changed = Signal()
     pointed = Signal(QRect)  # the keys have gone to the token that stands here
+    told = Signal(str)  # that token and its note; "" when the keys are elsewhere
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -231,7 +232,9 @@ class CanvasView(QWidget):
             painter.setPen(QPen(self._theme.colors.accent, 1.5))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             for rect in self._places(self._at):
-                painter.drawRoundedRect(rect.adjusted(-1, 1, 1, 0), 3, 3)
+                ring = rect.adjusted(-1, 1, 1, 0)
+                ring.setLeft(max(1.0, ring.left()))
+                painter.drawRoundedRect(ring, 3, 3)
 
     def _tint_at(self, position: int) -> QColor:
         """Ground under a token: nothing where settled, ultramarine where it hesitates."""
@@ -330,12 +333,15 @@ class CanvasView(QWidget):
             if places := self._places(position):
                 self._at = position
                 self.update()
-                rect = places[0].toAlignedRect()
-                self.pointed.emit(rect)
-                note = self._notes[position] if position < len(self._notes) else ""
-                QToolTip.showText(self.mapToGlobal(rect.bottomLeft()), note, self, rect)
-                announce(self, f"{readable(self._pieces)[position].strip()}: {note}")
+                self.pointed.emit(places[0].toAlignedRect())
+                self.told.emit(self._told())
+                announce(self, self._told())
                 return
+
+    def _told(self) -> str:
+        if self._at >= min(len(self._pieces), len(self._notes)):
+            return ""
+        return f"“{readable(self._pieces)[self._at].strip()}” · {self._notes[self._at]}"
 
     def _line_from(self, step: int) -> list[int]:
         """The positions of the line above (-1) or below (1), the nearest to this one first."""
@@ -371,11 +377,12 @@ class CanvasView(QWidget):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
+        self.told.emit(self._told())
         self.update()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
-        QToolTip.hideText()
+        self.told.emit("")
         self.update()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:

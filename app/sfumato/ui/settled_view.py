@@ -64,23 +64,31 @@ class SettledView(QWidget):
         self.canvas.set_tint("settledness")
         self.canvas.set_notes(notes)
         self.canvas.show_step(pieces, bytes(strength), at_once=True)
+        self.canvas.told.connect(self._tell)
         self._foot = QWidget(self)
         row = QHBoxLayout(self._foot)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
         font = theme.interface_font(12)
+        self._sentence = label("", "secondary")
+        self._tell("")
         close = IconButton(theme, "x", self.tr("Back to the text"), self.closed.emit, size=16)
         for widget in (
             label(self.tr("settled"), "secondary"),
             _Ramp(theme),
             label(self.tr("hesitated"), "secondary"),
-            label(self.tr("It says how sure the model was, not whether it is right."), "secondary"),
+            self._sentence,
         ):
             widget.setFont(font)
             row.addWidget(widget)
         row.addStretch(1)
         row.addWidget(close)
         self.setFocusProxy(self.canvas)
+
+    def _tell(self, note: str) -> None:
+        self._sentence.setText(
+            note or self.tr("It says how sure the model was, not whether it is right.")
+        )
 
     def note(self, history: TokenHistory) -> str:
         """For the tooltip of a token."""
