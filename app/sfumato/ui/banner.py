@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from sfumato.ui.theme import Theme
-from sfumato.ui.widgets import IconButton, button, label
+from sfumato.ui.widgets import IconButton, announce, button, label
 
 UNDO_MS = 12_000
 LONG_TEXT = 120  # characters; the buttons then stand below
@@ -83,7 +83,7 @@ class Banner(QFrame):
         self._grid.addWidget(self._close, 0, 2)
         self._grid.addWidget(self._detail, 2, 0, 1, 3)
         self._timer = QTimer(self, singleShot=True, interval=UNDO_MS)
-        self._timer.timeout.connect(self.dismiss)
+        self._timer.timeout.connect(self._time_over)
         self._message = _Message("notice", "")
         self._covered: list[_Message] = []
         self.hide()
@@ -140,6 +140,13 @@ class Banner(QFrame):
         if self._covered and self.isHidden():
             self._show(self._covered.pop())
 
+    def _time_over(self) -> None:
+        focused = self.focusWidget()
+        if self.underMouse() or (focused is not None and focused.hasFocus()):
+            self._timer.start()  # somebody is about to use it
+        else:
+            self.dismiss()
+
     def _show(self, message: _Message) -> None:
         self._timer.stop()
         if self._message.on_close is not None:
@@ -163,6 +170,7 @@ class Banner(QFrame):
         self._detail.setFont(self._theme.mono_font(12))
         self.setAccessibleName(message.sentence)
         self.show()
+        announce(self, message.sentence)
 
     def _place_buttons(self, message: _Message) -> None:
         """Beside a short sentence, below a long one or where there are several."""
