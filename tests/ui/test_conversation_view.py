@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 from sfumato.store.types import AnswerStats, Message
 from sfumato.ui.conversation_view import KEPT_WIDGETS, ConversationView
@@ -119,3 +120,21 @@ def test_the_column_stays_where_it_is_when_a_scroll_bar_comes(qtbot: QtBot, them
         view.verticalScrollBar().setValue(0)
         assert view.verticalScrollBar().maximum() > 0
         assert (shown(view)[0].x(), shown(view)[0].width()) == (short.x(), short.width())
+
+
+def test_the_keys_stay_in_the_conversation_when_their_message_goes(
+    qtbot: QtBot, theme: Theme
+) -> None:
+    view = make(qtbot, theme, 60)
+    elsewhere = QPushButton(view)
+    elsewhere.show()
+    last = shown(view)[-1]
+    last._row._buttons[0].setFocus()
+    qtbot.waitUntil(last._row._buttons[0].hasFocus)
+    view.verticalScrollBar().setValue(0)
+    qtbot.waitUntil(view.hasFocus)
+    first = shown(view)[0]
+    first._row._buttons[0].setFocus()
+    qtbot.waitUntil(first._row._buttons[0].hasFocus)
+    view.show_messages(conversation(60)[1:], to_end=False)
+    qtbot.waitUntil(view.hasFocus)

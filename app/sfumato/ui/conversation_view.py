@@ -125,7 +125,7 @@ class ConversationView(QAbstractScrollArea):
     def end_live(self) -> None:
         if self.live is None:
             return
-        self.live.hide()
+        self._hide(self.live)
         self.live.deleteLater()
         self.live = None
         for entry in self._entries:
@@ -309,7 +309,7 @@ class ConversationView(QAbstractScrollArea):
         near = {key_of(entry.message) for entry in self._entries[from_near:to_near]}
         for key, kept in list(self._widgets.items()):
             if kept not in shown:
-                kept.hide()
+                self._hide(kept)
                 spare = key not in near and kept.panel is None
                 if spare and len(self._widgets) > KEPT_WIDGETS:
                     del self._widgets[key]
@@ -372,8 +372,15 @@ class ConversationView(QAbstractScrollArea):
     def _drop_widgets(self, keep: set[Key]) -> None:
         for key in [key for key in self._widgets if key not in keep]:
             widget = self._widgets.pop(key)
-            widget.hide()
+            self._hide(widget)
             widget.deleteLater()
+
+    def _hide(self, widget: QWidget) -> None:
+        """Keep the keys in the conversation: Qt would send them to the first button there is."""
+        focused = self.window().focusWidget()
+        if focused is not None and widget.isAncestorOf(focused):
+            self.setFocus()
+        widget.hide()
 
     def _restyle(self) -> None:
         """Fonts or colours changed: every laid-out text is stale."""
