@@ -28,6 +28,12 @@ from sfumato.paths import built_in_guide
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt", metavar="PROMPT", help="the question; “-” reads it from a pipe")
     add_model_arguments(parser)
+    parser.add_argument(
+        "--profile",
+        choices=("exact", "compact"),
+        default="exact",
+        help="compact: experts of 8 bits rounded to 5, for less memory",
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed, the same answer")
     parser.add_argument(
         "--max-steps", type=int, metavar="N", help="denoise steps a block may take at most"
@@ -58,7 +64,8 @@ def _events(args: argparse.Namespace, path: Path) -> Generator[Event]:
     """Load the model, then everything that a session says about the answer."""
     prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
     opened, loaded = session.load(
-        Load(path=str(path), device=args.device or "auto"), _loading_progress()
+        Load(path=str(path), device=args.device or "auto", profile=args.profile),
+        _loading_progress(),
     )
     yield loaded
     sampler = loaded.sampler

@@ -4,6 +4,8 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <tuple>
@@ -44,6 +46,40 @@ ModelConfig config_of(const nb::dict& d) {
             .context_length = field<int>(d, "context_length")};
 }
 
+// The model of a file, its memory counted and not yet taken.
+std::unique_ptr<Model> planned(const std::string& path,
+                               const std::vector<Tensor>& tensors,
+                               const nb::dict& config,
+                               const std::string& device,
+                               int context,
+                               const std::string& compute,
+                               const std::string& profile,
+                               size_t memory,
+                               int threads) {
+    check(compute == "fast" || compute == "reference",
+          "compute is ",
+          compute,
+          ", not fast or reference");
+    check(profile == "exact" || profile == "compact",
+          "profile is ",
+          profile,
+          ", not exact or compact");
+    const auto [kind, index] = device_of(device);
+    const ModelOptions options{.device = kind,
+                               .gpu = index,
+                               .context = context,
+                               .compute = compute == "fast" ? Compute::fast : Compute::reference,
+                               .profile = profile == "exact" ? Profile::exact : Profile::compact,
+                               .memory = memory,
+                               .threads = threads};
+    const ModelConfig shape = config_of(config);
+    std::vector<TensorInfo> infos;
+    for (const auto& [name, type, dims, offset] : tensors)
+        infos.push_back({name, type, dims, offset});
+    nb::gil_scoped_release released;
+    return std::make_unique<Model>(path, infos, shape, options);
+}
+
 // A Model for Python: one caller at a time, other threads of Python run meanwhile.
 class Session {
   public:
@@ -53,30 +89,21 @@ class Session {
             const std::string& device,
             int context,
             const std::string& compute,
+            const std::string& profile,
+            size_t memory,
             int threads,
             nb::object progress)
-        : device_(device) {
-        check(compute == "fast" || compute == "reference",
-              "compute is ",
-              compute,
-              ", not fast or reference");
-        const auto [kind, index] = device_of(device);
-        ModelOptions options{.device = kind,
-                             .gpu = index,
-                             .context = context,
-                             .compute = compute == "fast" ? Compute::fast : Compute::reference,
-                             .threads = threads};
+        : device_(device),
+          model_(
+              planned(path, tensors, config, device, context, compute, profile, memory, threads)) {
+        std::function<bool(double)> tell;
         if (!progress.is_none())
-            options.progress = [&](double share) {
+            tell = [&](double share) {
                 nb::gil_scoped_acquire gil;
                 return nb::cast<bool>(progress(share));
             };
-        const ModelConfig shape = config_of(config);
-        std::vector<TensorInfo> infos;
-        for (const auto& [name, type, dims, offset] : tensors)
-            infos.push_back({name, type, dims, offset});
         nb::gil_scoped_release released;
-        model_ = std::make_unique<Model>(path, infos, shape, options);
+        model_->load(tell);
     }
 
     const std::string& device() const { return device_; }
@@ -155,11 +182,19 @@ auto cached(Session& s, int layer, bool keys) {
     return array(std::move(out), heads, positions, d);
 }
 
-nb::dict pools(const Session& s) {
+nb::dict pools(const MemoryPlan& plan) {
     nb::dict out;
-    out["weights"] = s.model().weight_bytes();
-    out["kv_cache"] = s.model().cache_bytes();
-    out["scratch"] = s.model().scratch_bytes();
+    out["weights"] = plan.weights;
+    out["kv_cache"] = plan.kv_cache;
+    out["scratch"] = plan.scratch;
+    return out;
+}
+
+nb::dict plan_of(const MemoryPlan& plan) {
+    nb::dict out = pools(plan);
+    out["graphs"] = plan.recordings;
+    out["cuda"] = plan.context;
+    out["main_memory"] = plan.streamed;
     return out;
 }
 
@@ -198,6 +233,8 @@ void bind_model(nb::module_& m) {
                       const std::string&,
                       int,
                       const std::string&,
+                      const std::string&,
+                      size_t,
                       int,
                       nb::object>(),
              nb::arg("path"),
@@ -207,6 +244,8 @@ void bind_model(nb::module_& m) {
              nb::arg("device") = "cpu",
              nb::arg("context") = 8192,
              nb::arg("compute") = "fast",
+             nb::arg("profile") = "exact",
+             nb::arg("memory") = 0,
              nb::arg("threads") = 0,
              nb::arg("progress") = nb::none())
         .def_prop_ro("position", [](const Session& s) { return s.model().position(); })
@@ -215,7 +254,9 @@ void bind_model(nb::module_& m) {
         .def_prop_ro("canvas_length", [](const Session& s) { return s.model().config().canvas; })
         .def_prop_ro("device", &Session::device)
         .def_prop_ro("threads", [](const Session& s) { return s.model().threads(); })
-        .def_prop_ro("pools", &pools)
+        .def_prop_ro("pools", [](const Session& s) { return pools(s.model().memory()); })
+        .def_prop_ro("plan", [](const Session& s) { return plan_of(s.model().memory()); })
+        .def_prop_ro("rounding_error", [](const Session& s) { return s.model().rounding_error(); })
         .def(
             "prefill", [](Session& s, nb::handle ids) { prefill(s, ids, false); }, nb::arg("ids"))
         .def(
@@ -272,6 +313,27 @@ void bind_model(nb::module_& m) {
             "values",
             [](Session& s, int layer) { return cached(s, layer, false); },
             nb::arg("layer"));
+    m.def(
+        "plan_memory",
+        [](const std::string& path,
+           const std::vector<Tensor>& tensors,
+           const nb::dict& config,
+           const std::string& device,
+           int context,
+           const std::string& profile,
+           size_t memory) {
+            const auto model =
+                planned(path, tensors, config, device, context, "fast", profile, memory, 1);
+            return plan_of(model->memory());
+        },
+        nb::arg("path"),
+        nb::arg("tensors"),
+        nb::arg("config"),
+        nb::kw_only(),
+        nb::arg("device"),
+        nb::arg("context"),
+        nb::arg("profile") = "exact",
+        nb::arg("memory") = 0);
 }
 
 }  // namespace sfumato::bindings

@@ -14,6 +14,7 @@
 #include "core/op_times.h"
 #include "core/random.h"
 #include "cpu/machine.h"
+#include "model/requantize.h"
 #include "ops/attention.h"
 #include "ops/denoise_step.h"
 #include "ops/devices.h"
@@ -275,6 +276,20 @@ auto attention(const Floats& q,
                         .window = window,
                         .out = out});
     });
+}
+
+// Blocks of Q8_0 [blocks, 34] as Q5_0 [blocks, 22], and what that changes.
+auto rounded(const Array<uint8_t>& blocks) {
+    check(blocks.ndim() == 2 && blocks.shape(1) == 34, "no blocks of Q8_0");
+    const size_t count = blocks.shape(0);
+    std::vector<uint8_t> bytes(blocks.data(), blocks.data() + blocks.size());
+    const RoundingError error = q8_0_to_q5_0(reinterpret_cast<std::byte*>(bytes.data()), count);
+    bytes.resize(count * 22);
+    nb::dict out;
+    out["blocks"] = array(std::move(bytes), count, 22);
+    out["difference"] = error.difference;
+    out["weights"] = error.weights;
+    return out;
 }
 
 auto mlp(const Floats& x,
@@ -586,6 +601,7 @@ void bind_ops(nb::module_& m) {
           arg("stability_threshold"),
           arg("confidence_threshold"),
           arg("device") = "cpu");
+    m.def("op_round", &rounded, arg("blocks"));
     m.def("op_times", &op_times);
     m.def("machine_speed", &machine_speed, arg("threads") = 0);
     m.def("op_philox", &philox_words, arg("counter"), arg("seed"));

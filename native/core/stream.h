@@ -31,8 +31,22 @@ class Stream {
     // Until everything so far is done.
     virtual void wait() = 0;
 
+    // Copies beside operations: begins when all that was asked for before is done. What is asked
+    // for after arrive() of the same slot begins when the copy is done. Host memory is of
+    // allocate_shared(), and every prefetch is followed by an arrive.
+    static constexpr int slots = 2;
+    virtual void prefetch(int slot, void* to, const void* from, size_t bytes) = 0;
+    virtual void arrive(int slot) = 0;
+
     // Bytes that allocate() could give; 0 where the system decides when memory is touched.
     virtual size_t free_memory() = 0;
+
+    // About what the device keeps for itself beside all that is allocated: once, and for each
+    // recording.
+    struct Overhead {
+        size_t context = 0, recording = 0;
+    };
+    virtual Overhead overhead() const { return {}; }
 
     // Does `work`: makes `recording` of it if there is none yet, else repeats that. `work` must ask
     // for the same operations on the same memory every time.
@@ -51,6 +65,8 @@ class Stream final : public sfumato::Stream {
     Buffer allocate_shared(size_t bytes, const char* purpose) override { return {bytes, purpose}; }
     void copy(void* to, const void* from, size_t bytes) override { std::memcpy(to, from, bytes); }
     void wait() override {}
+    void prefetch(int, void* to, const void* from, size_t bytes) override { copy(to, from, bytes); }
+    void arrive(int) override {}
     size_t free_memory() override { return 0; }
     void repeat(std::unique_ptr<Recording>&, const std::function<void()>& work) override { work(); }
 };

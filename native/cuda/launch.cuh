@@ -20,7 +20,7 @@ inline void check_cuda(cudaError_t status, const char* what) {
                     cudaGetErrorString(status));
 }
 
-// One device, one order.
+// One device, one order, and copies beside it.
 class Stream final : public ::sfumato::Stream {
   public:
     explicit Stream(int device);
@@ -30,7 +30,10 @@ class Stream final : public ::sfumato::Stream {
     Buffer allocate_shared(size_t bytes, const char* purpose) override;
     void copy(void* to, const void* from, size_t bytes) override;
     void wait() override;
+    void prefetch(int slot, void* to, const void* from, size_t bytes) override;
+    void arrive(int slot) override;
     size_t free_memory() override;
+    Overhead overhead() const override;
     void repeat(std::unique_ptr<Recording>& recording, const std::function<void()>& work) override;
 
     // The device becomes that of the calling thread.
@@ -45,7 +48,8 @@ class Stream final : public ::sfumato::Stream {
     int device_;
     int processors_ = 0;
     size_t shared_limit_ = 0;
-    cudaStream_t stream_ = nullptr;
+    cudaStream_t stream_ = nullptr, copies_ = nullptr;
+    cudaEvent_t free_[slots] = {}, filled_[slots] = {};  // of each slot's memory
 };
 
 inline Stream& stream_of(const Context& context) { return static_cast<Stream&>(*context.stream); }
@@ -72,8 +76,7 @@ void launch(const Context& context,
         CUDA_CHECK(cudaFuncSetAttribute(
             kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)));
 #ifdef SFUMATO_CUDA_EMULATED
-    (void)order;
-    emulator::queue([=] {
+    emulator::queue(order, [=] {
         emulator::run(__PRETTY_FUNCTION__, grid, block, shared_bytes, [=] {
             kernel(Parameters(arguments)...);
         });

@@ -9,25 +9,42 @@
 
 namespace sfumato::cuda {
 
-// What a kernel knows of a matrix, or of several of one shape that lie in memory one after another.
+// What a kernel knows of a matrix, or of several of one shape that lie in memory one after another,
+// the last ones perhaps elsewhere (model/expert_stream.h).
 struct Weights {
     const unsigned char* data;
     size_t stride;  // bytes from one matrix to the next
     int outputs, inputs;
+    const unsigned char* rest = nullptr;  // matrix `rest_first` and those after it
+    int rest_first = 1 << 30;
+
+    __device__ __forceinline__ const unsigned char* matrix(int i) const {
+        return i < rest_first ? data + i * stride : rest + (i - rest_first) * stride;
+    }
 };
 
 inline Weights weights_of(const Matrix& w) {
     return {reinterpret_cast<const unsigned char*>(w.data), 0, w.outputs, w.inputs};
 }
 
-// Matrices of equal shape and distance.
+// Matrices of equal shape and distance, but for one place where the distance may differ.
 inline Weights weights_of(std::span<const Matrix> all) {
     Weights w = weights_of(all[0]);
-    if (all.size() > 1) w.stride = static_cast<size_t>(all[1].data - all[0].data);
-    for (size_t i = 0; i < all.size(); ++i)
-        check(all[i].data == all[0].data + i * w.stride && all[i].type == all[0].type &&
+    const auto address = [&](size_t i) { return reinterpret_cast<uintptr_t>(all[i].data); };
+    const auto distance = [&](size_t i) { return address(i) - address(i - 1); };
+    if (all.size() > 1) w.stride = distance(1);
+    if (all.size() > 3 && distance(2) == distance(3)) w.stride = distance(2);
+    size_t first = 0;  // of the run that matrix i belongs to
+    for (size_t i = 0; i < all.size(); ++i) {
+        if (first == 0 && address(i) != address(0) + i * w.stride) {
+            first = i;
+            w.rest = reinterpret_cast<const unsigned char*>(all[i].data);
+            w.rest_first = static_cast<int>(i);
+        }
+        check(address(i) == address(first) + (i - first) * w.stride && all[i].type == all[0].type &&
                   all[i].outputs == w.outputs && all[i].inputs == w.inputs,
               "matrices of a layer's experts are not alike");
+    }
     return w;
 }
 

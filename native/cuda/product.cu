@@ -255,8 +255,7 @@ __global__ void __launch_bounds__(256) product_kernel(Weights w,
     const int row_tile = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
     const bool inside = row_tile * tile_rows < w.outputs;
     const unsigned char* const tiles[1] = {
-        inside ? w.data + tile.matrix * w.stride + row_tile * layout_of(type).tile_bytes(w.inputs)
-               : nullptr};
+        inside ? w.matrix(tile.matrix) + row_tile * layout_of(type).tile_bytes(w.inputs) : nullptr};
     float acc[1][n_tiles][4] = {};
     accumulate<type, n_tiles, 1, stages>(
         tiles, (w.inputs + chunk_inputs - 1) / chunk_inputs, q, worth, rows, tile, shared, acc);
@@ -293,9 +292,8 @@ __global__ void __launch_bounds__(32 * gate_warps, 2) gate_up_kernel(Weights gat
     const int warp = threadIdx.x / 32, row_tile = blockIdx.x * gate_warps + warp;
     const bool inside = row_tile * tile_rows < gate.outputs;
     const size_t at = row_tile * layout_of(type).tile_bytes(gate.inputs);
-    const unsigned char* const tiles[2] = {
-        inside ? gate.data + tile.matrix * gate.stride + at : nullptr,
-        inside ? up.data + tile.matrix * up.stride + at : nullptr};
+    const unsigned char* const tiles[2] = {inside ? gate.matrix(tile.matrix) + at : nullptr,
+                                           inside ? up.matrix(tile.matrix) + at : nullptr};
     float acc[2][n_tiles][4] = {};
     accumulate<type, n_tiles, 2, stages>(
         tiles, (gate.inputs + chunk_inputs - 1) / chunk_inputs, q, worth, rows, tile, shared, acc);
@@ -334,7 +332,7 @@ __global__ void float_product_kernel(
     __shared__ float x_tile[float_tile][float_tile + 1], w_tile[float_tile][float_tile + 1];
     const Tile tile = tile_of(items, positions, float_tile);
     if (tile.count <= 0) return;
-    const unsigned char* const data = w.data + tile.matrix * w.stride;
+    const unsigned char* const data = w.matrix(tile.matrix);
     const int tx = threadIdx.x % 16, ty = threadIdx.x / 16, first_output = blockIdx.x * float_tile;
     float acc[2][2] = {};
     for (int k = 0; k < w.inputs; k += float_tile) {

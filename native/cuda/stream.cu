@@ -38,12 +38,20 @@ Stream::Stream(int device) : device_(device) {
     processors_ = properties.multiProcessorCount;
     shared_limit_ = properties.sharedMemPerBlockOptin;
     CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+    CUDA_CHECK(cudaStreamCreateWithFlags(&copies_, cudaStreamNonBlocking));
+    for (auto* events : {free_, filled_})
+        for (int slot = 0; slot < slots; ++slot)
+            CUDA_CHECK(cudaEventCreateWithFlags(&events[slot], cudaEventDisableTiming));
 }
 
 Stream::~Stream() {
     cudaSetDevice(device_);
-    cudaStreamSynchronize(stream_);
-    cudaStreamDestroy(stream_);
+    for (cudaStream_t order : {copies_, stream_}) {
+        cudaStreamSynchronize(order);
+        cudaStreamDestroy(order);
+    }
+    for (auto* events : {free_, filled_})
+        for (int slot = 0; slot < slots; ++slot) cudaEventDestroy(events[slot]);
 }
 
 Buffer Stream::allocate(size_t bytes, const char* purpose) {
@@ -91,11 +99,29 @@ void Stream::wait() {
     if (!measuring) CUDA_CHECK(cudaStreamSynchronize(enter()));
 }
 
+void Stream::prefetch(int slot, void* to, const void* from, size_t bytes) {
+    if (measuring) return;
+    CUDA_CHECK(cudaEventRecord(free_[slot], enter()));
+    CUDA_CHECK(cudaStreamWaitEvent(copies_, free_[slot]));
+    CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, copies_));
+    CUDA_CHECK(cudaEventRecord(filled_[slot], copies_));
+}
+
+void Stream::arrive(int slot) {
+    if (!measuring) CUDA_CHECK(cudaStreamWaitEvent(enter(), filled_[slot]));
+}
+
 size_t Stream::free_memory() {
     enter();
     size_t free = 0, all = 0;
     CUDA_CHECK(cudaMemGetInfo(&free, &all));
     return free;
+}
+
+// From what others report (PERFORMANCE.md 5.2), until tests/gpu/check.sh has measured it. The
+// context exists since the device was opened, so that free_memory() already lacks it.
+::sfumato::Stream::Overhead Stream::overhead() const {
+    return {.context = 440'000'000, .recording = 16'000'000};
 }
 
 void Stream::repeat(std::unique_ptr<Recording>& recording, const std::function<void()>& work) {

@@ -77,6 +77,7 @@ void feed_forward(const Context& context, const LayerArgs& a) {
     ops::rms_norm(context, {.x = dense, .weight = w.post_ffw_norm_1, .eps = eps, .out = dense});
 
     ops::rms_norm(context, {.x = a.x, .weight = w.pre_ffw_norm_2, .eps = eps, .out = u});
+    a.experts.wait_for(*context.stream, a.layer);
     ops::moe(context,
              {.a = a.x,
               .x = u,
@@ -89,6 +90,7 @@ void feed_forward(const Context& context, const LayerArgs& a) {
               .top_k = a.config.experts_used,
               .eps = eps,
               .out = routed});
+    a.experts.release(*context.stream, a.layer);
     ops::rms_norm(context, {.x = routed, .weight = w.post_ffw_norm_2, .eps = eps, .out = routed});
     ops::rms_norm(context,
                   {.x = dense,
@@ -104,7 +106,10 @@ void feed_forward(const Context& context, const LayerArgs& a) {
 
 void run_layer(const Context& context, const LayerArgs& args) {
     attend(context, args);
-    if (!args.keys_only) feed_forward(context, args);
+    if (args.keys_only)
+        args.experts.release(*context.stream, args.layer);
+    else
+        feed_forward(context, args);
 }
 
 }  // namespace sfumato

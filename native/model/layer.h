@@ -10,6 +10,7 @@ namespace sfumato {
 struct LayerArgs {
     const ModelConfig& config;
     const LayerWeights& weights;
+    ExpertStream& experts;
     int layer;
     KeyValues kv;
     View<const float> angles;  // [rows, head_dim] for this layer's kind

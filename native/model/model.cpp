@@ -14,12 +14,18 @@
 namespace sfumato {
 namespace {
 
-// Rows of one prefill pass: enough that most experts are used by many of them.
-constexpr int prefill_rows = 512;
+// Rows of one prefill pass: enough that most experts are used by many of them. A canvas' worth of
+// them needs no memory that a step would not.
+int prefill_rows(const ModelOptions& o) {
+    return o.device == Device::cuda && o.profile == Profile::compact ? 256 : 512;
+}
 
 // Positions that a conversation can go back without its beginning being read again. On a GPU memory
 // is dearer, and reading is quick.
-constexpr int cpu_rewind = 4096, gpu_rewind = 512;
+int rewind(const ModelOptions& o) {
+    if (o.device == Device::cpu) return 4096;
+    return o.profile == Profile::compact ? 0 : 512;
+}
 
 ModelConfig checked(ModelConfig config, int context) {
     config.check_shape();
@@ -52,16 +58,12 @@ Model::Model(const std::string& path,
     : config_(checked(std::move(config), options.context)),
       compute_(options.compute),
       device_(options.device),
-      largest_pass_(std::max(prefill_rows, config_.canvas)),
+      largest_pass_(std::max(prefill_rows(options), config_.canvas)),
       threads_(options.threads),
       stream_(ops::open(options.device, options.gpu)),
       scratch_(*stream_),
-      weights_(path, tensors, config_, device()),
-      cache_(config_,
-             options.context,
-             largest_pass_,
-             device_ == Device::cpu ? cpu_rewind : gpu_rewind,
-             compute_ == Compute::fast),
+      weights_(path, tensors, config_, device(), options.profile),
+      cache_(config_, options.context, largest_pass_, rewind(options), compute_ == Compute::fast),
       ids_(*stream_, static_cast<size_t>(largest_pass_)),
       canvas_(*stream_, static_cast<size_t>(config_.canvas)),
       pinned_(*stream_, canvas_.size()),
@@ -79,7 +81,9 @@ Model::Model(const std::string& path,
     full_.values =
         frequencies(config_.head_dim_full, config_.rope_base_full, weights_.rope_freqs.data());
     sliding_.values = frequencies(config_.head_dim_sliding, config_.rope_base_sliding, nullptr);
-    allocate(options.progress);
+    take_activations(nullptr);
+    if (device_ != Device::cpu) scratch_bytes_ = measure_scratch();
+    plan_memory(options.memory);
 }
 
 Context Model::device() {
@@ -90,37 +94,63 @@ Context Model::device() {
             .stream = stream_.get()};
 }
 
-// Everything that the device will ever hold is counted before anything is taken.
-void Model::allocate(const std::function<bool(double)>& progress) {
-    take_activations(nullptr);
-    const size_t scratch = device_ == Device::cpu ? 0 : measure_scratch();
-    const size_t total = weights_.bytes() + cache_.bytes() + activation_bytes_ + scratch;
-    const size_t free = stream_->free_memory();
-    const auto megabytes = [](size_t bytes) { return bytes / 1'000'000; };
-    if (free != 0 && total > free)
-        fail<OutOfMemory>("the model needs ",
-                          megabytes(total),
-                          " MB on the GPU (weights ",
-                          megabytes(weights_.bytes()),
-                          ", a context of ",
-                          context(),
-                          " tokens ",
-                          megabytes(cache_.bytes()),
-                          ", working memory ",
-                          megabytes(activation_bytes_ + scratch),
-                          "), but ",
-                          megabytes(free),
-                          " MB are free");
+void Model::load(const std::function<bool(double)>& progress) {
     cache_.allocate(*stream_);
     activations_ = stream_->allocate(activation_bytes_, "working memory");
     take_activations(activations_.data());
     for (const Angles* a : {&full_, &sliding_})
         stream_->copy(a->frequencies, a->values.data(), a->values.size() * sizeof(float));
-    if (scratch != 0) scratch_.reserve(scratch);
+    if (scratch_bytes_ != 0) scratch_.reserve(scratch_bytes_);
     weights_.load(device(), progress);
     if (compute_ == Compute::fast)
         ops::embedding_sum(device(), {.embedding = weights_.embedding, .out = embedding_sum_});
     stream_->wait();
+}
+
+MemoryPlan Model::memory() const {
+    const Stream::Overhead overhead = stream_->overhead();
+    return {.weights = weights_.bytes(),
+            .kv_cache = cache_.bytes(),
+            .scratch = activation_bytes_ + std::max(scratch_bytes_, scratch_.bytes()),
+            .recordings = overhead.recording,
+            .context = overhead.context,
+            .streamed = weights_.streamed_bytes()};
+}
+
+// Everything that the device will ever hold is counted before anything is taken. What does not fit
+// stays in main memory, as far as it can.
+void Model::plan_memory(size_t limit) {
+    size_t free = stream_->free_memory();
+    if (free == 0) return;
+    if (limit != 0) free = std::min(free, limit);
+    const MemoryPlan plan = memory();
+    const size_t needed = plan.total() - plan.context, others = needed - plan.weights;
+    const auto megabytes = [](size_t bytes) { return bytes / 1'000'000; };
+    if (others > free || !weights_.stream(free - others))
+        fail<OutOfMemory>("the model needs ",
+                          megabytes(needed),
+                          " MB on the GPU (weights ",
+                          megabytes(plan.weights),
+                          ", a context of ",
+                          context(),
+                          " tokens ",
+                          megabytes(plan.kv_cache),
+                          ", working memory ",
+                          megabytes(plan.scratch + plan.recordings),
+                          "), but ",
+                          megabytes(free),
+                          " MB are free");
+    const size_t streamed = weights_.streamed_bytes(), room = available_memory();
+    if (streamed != 0 && room != 0 && streamed > room)
+        fail<OutOfMemory>("the model needs ",
+                          megabytes(needed),
+                          " MB on the GPU, where ",
+                          megabytes(free),
+                          " MB are free; for the ",
+                          megabytes(streamed),
+                          " MB of experts beyond that main memory has only ",
+                          megabytes(room),
+                          " MB");
 }
 
 // Divides `memory`, and counts the bytes.
@@ -202,10 +232,12 @@ View<const float> Model::angles(int layer, int rows) const {
 void Model::run_layers(const Context& context, View<float> x, bool encoder, bool all) {
     const int first = cache_.position();
     prepare_angles(context, first, x.rows);
+    weights_.expert_stream.begin_pass(*stream_);
     for (int layer = 0; layer < config_.layers; ++layer)
         run_layer(context,
                   {.config = config_,
                    .weights = weights_.layers[static_cast<size_t>(layer)],
+                   .experts = weights_.expert_stream,
                    .layer = layer,
                    .kv = cache_.layer(layer),
                    .angles = angles(layer, x.rows),
@@ -213,6 +245,7 @@ void Model::run_layers(const Context& context, View<float> x, bool encoder, bool
                    .encoder = encoder,
                    .keys_only = !all && layer == config_.layers - 1,
                    .x = x});
+    weights_.expert_stream.end_pass(*stream_);
 }
 
 void Model::prefill(std::span<const int32_t> ids, float* hidden) {

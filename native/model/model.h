@@ -19,8 +19,20 @@ struct ModelOptions {
     int gpu = 0;  // its index, of Device::cuda
     int context = 8192;
     Compute compute = Compute::fast;
-    int threads = 0;                                 // 0: physical cores
-    std::function<bool(double)> progress = nullptr;  // of loading; false cancels
+    Profile profile = Profile::exact;
+    size_t memory = 0;  // bytes of the device, at most; 0: all that is free
+    int threads = 0;    // 0: physical cores
+};
+
+// What a model takes of its device's memory in all, known before anything is taken.
+struct MemoryPlan {
+    size_t weights = 0, kv_cache = 0;
+    size_t scratch = 0;     // activations; grows with the first step on a CPU
+    size_t recordings = 0;  // about: what the device keeps for repeating a step
+    size_t context = 0;     // about: what its runtime keeps
+    size_t streamed = 0;    // weights in main memory instead, which the total leaves out
+
+    size_t total() const { return weights + kv_cache + scratch + recordings + context; }
 };
 
 // How a canvas is refined; the names are those of SamplerConfig.
@@ -66,19 +78,23 @@ class SharedArray {
 // One conversation on one device. Not for two threads at once.
 class Model {
   public:
+    // Counts the memory that it will take; all but load() needs it filled. Throws Error, and
+    // OutOfMemory where there is not enough.
     Model(const std::string& path,
           const std::vector<TensorInfo>& tensors,
           ModelConfig config,
           const ModelOptions& options);
+
+    // `progress` is told the share that is done and returns false to cancel.
+    void load(const std::function<bool(double)>& progress);
 
     const ModelConfig& config() const { return config_; }
     int position() const { return cache_.position(); }
     int context() const { return cache_.context(); }
     int oldest_rewind() const { return cache_.oldest_rewind(); }
     int threads() const { return threads_.count(); }
-    size_t weight_bytes() const { return weights_.bytes(); }
-    size_t cache_bytes() const { return cache_.bytes(); }
-    size_t scratch_bytes() const { return scratch_.bytes() + activations_.bytes(); }
+    MemoryPlan memory() const;
+    double rounding_error() const { return weights_.rounding_error(); }
 
     // Appends tokens to the cache. `hidden` [ids, hidden], tests only: the encoder's output after
     // the final norm.
@@ -118,8 +134,8 @@ class Model {
     };
 
     Context device();
-    void allocate(const std::function<bool(double)>& progress);
     size_t measure_scratch();
+    void plan_memory(size_t limit);
     void take_activations(std::byte* memory);
     void run_step();
     void prepare_angles(const Context& context, int first_position, int rows);
@@ -143,6 +159,7 @@ class Model {
     // Activations that outlive an operation, on the device.
     Buffer activations_;
     size_t activation_bytes_ = 0;
+    size_t scratch_bytes_ = 0;        // as planned
     float* embedding_sum_ = nullptr;  // [hidden]; fast mode
     View<float> hidden_;              // [canvas, hidden] of the last step, after the final norm
     View<float> soft_;                // [canvas, hidden] for the next step's self-conditioning

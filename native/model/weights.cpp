@@ -26,11 +26,15 @@ size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 Weights::Weights(const std::string& path,
                  const std::vector<TensorInfo>& tensors,
                  const ModelConfig& config,
-                 const Context& context)
-    : file_(path), compute_(context.compute) {
+                 const Context& context,
+                 Profile profile)
+    : file_(path), compute_(context.compute), profile_(profile) {
     for (const TensorInfo& t : tensors) tensors_.emplace(t.name, t);
     plan(config);
-    lay_out(context);
+    for (Job& job : jobs_) job.packed = aligned(ops::packed_bytes(context, *job.matrix));
+    for (const Floats& job : float_jobs_)
+        float_bytes_ += aligned(job.values.size() * sizeof(float));
+    lay_out();
     tensors_.clear();
 }
 
@@ -47,6 +51,7 @@ void Weights::plan(const ModelConfig& config) {
     matrix("self_cond_up.weight", config.dense_ffn, config.hidden, self_cond_up);
     matrix("self_cond_down.weight", config.hidden, config.dense_ffn, self_cond_down);
     layers.resize(static_cast<size_t>(config.layers));
+    streamed_.resize(layers.size());
     for (int layer = 0; layer < config.layers; ++layer) plan_layer(config, layer);
 }
 
@@ -98,18 +103,19 @@ void Weights::plan_experts(const ModelConfig& config, const std::string& prefix,
         together ? find("ffn_gate_up_exps.weight", 2 * ffn) : find("ffn_gate_exps.weight", ffn);
     const TensorInfo& up = together ? gate : find("ffn_up_exps.weight", ffn);
     const TensorInfo& down = tensor(prefix + "ffn_down_exps.weight", {ffn, hidden, experts});
+    // All of an expert together, so that it is one piece of memory.
     for (int e = 0; e < experts; ++e) {
         const auto i = static_cast<size_t>(e);
         const int64_t first = static_cast<int64_t>(e) * (together ? 2 * ffn : ffn);
-        rows_of(gate, first, ffn, hidden, l.expert_gate[i]);
-        rows_of(up, first + (together ? ffn : 0), ffn, hidden, l.expert_up[i]);
+        const size_t job = jobs_.size();
+        expert(gate, first, ffn, hidden, l.expert_gate[i]);
+        expert(up, first + (together ? ffn : 0), ffn, hidden, l.expert_up[i]);
+        expert(down, static_cast<int64_t>(e) * hidden, hidden, ffn, l.expert_down[i]);
+        for (size_t j = job; j < jobs_.size(); ++j) {
+            jobs_[j].layer = static_cast<int>(&l - layers.data());
+            jobs_[j].expert = e;
+        }
     }
-    for (int e = 0; e < experts; ++e)
-        rows_of(down,
-                static_cast<int64_t>(e) * hidden,
-                hidden,
-                ffn,
-                l.expert_down[static_cast<size_t>(e)]);
 }
 
 void Weights::plan_vocabulary(const std::string& name,
@@ -141,7 +147,18 @@ void Weights::rows_of(
     jobs_.push_back({&out,
                      t.offset + static_cast<uint64_t>(first_row) * row,
                      static_cast<size_t>(outputs) * row,
-                     0});
+                     false});
+}
+
+void Weights::expert(const TensorInfo& t, int64_t first_row, int outputs, int inputs, Matrix& out) {
+    rows_of(t, first_row, outputs, inputs, out);
+    if (profile_ == Profile::exact || out.type != DType::q8_0) return;
+    out.type = DType::q5_0;
+    jobs_.back().round = true;
+}
+
+double Weights::rounding_error() const {
+    return rounding_.weights > 0.0 ? std::sqrt(rounding_.difference / rounding_.weights) : 0.0;
 }
 
 const TensorInfo& Weights::tensor(const std::string& name,
@@ -193,14 +210,71 @@ void Weights::floats(const std::string& name,
 }
 
 // Addresses are offsets until load() knows where the memory begins.
-void Weights::lay_out(const Context& context) {
+void Weights::lay_out() {
+    packed_bytes_ = streamed_bytes_ = place_bytes_ = 0;
+    for (Streamed& s : streamed_) s.bytes = 0;
     for (Job& job : jobs_) {
-        job.at = packed_bytes_;
-        job.matrix->data = reinterpret_cast<std::byte*>(packed_bytes_);
-        packed_bytes_ += aligned(ops::packed_bytes(context, *job.matrix));
+        const auto* matrices = job.layer < 0 ? nullptr : &layers[static_cast<size_t>(job.layer)];
+        Streamed* s = job.layer < 0 ? nullptr : &streamed_[static_cast<size_t>(job.layer)];
+        job.streamed =
+            s != nullptr && job.expert >= static_cast<int>(matrices->expert_gate.size()) - s->count;
+        size_t& end = job.streamed ? streamed_bytes_ : packed_bytes_;
+        if (job.streamed) {
+            if (s->bytes == 0) s->at = end;
+            s->bytes += job.packed;
+            place_bytes_ = std::max(place_bytes_, s->bytes);
+        }
+        job.at = end;
+        end += job.packed;
     }
-    for (const Floats& job : float_jobs_)
-        float_bytes_ += aligned(job.values.size() * sizeof(float));
+    places_at_ = packed_bytes_;
+    packed_bytes_ += Stream::slots * place_bytes_;
+    for (Job& job : jobs_) job.matrix->data = place_of(job);
+}
+
+// Of its matrix on the device.
+std::byte* Weights::place_of(const Job& job) const {
+    const auto at = [&](size_t offset) {
+        return reinterpret_cast<std::byte*>(reinterpret_cast<uintptr_t>(packed_.data()) + offset);
+    };
+    if (!job.streamed) return at(job.at);
+    int turn = 0;  // of the layer, among those that stream
+    for (int layer = 0; layer < job.layer; ++layer)
+        if (streamed_[static_cast<size_t>(layer)].count > 0) ++turn;
+    const size_t slot = static_cast<size_t>(turn % Stream::slots);
+    const size_t in_layer = job.at - streamed_[static_cast<size_t>(job.layer)].at;
+    return at(places_at_ + slot * place_bytes_ + in_layer);
+}
+
+size_t Weights::expert_bytes(int layer) const {
+    size_t bytes = 0;
+    for (const Job& job : jobs_)
+        if (job.layer == layer && job.expert == 0) bytes += job.packed;
+    return bytes;
+}
+
+bool Weights::stream(size_t most) {
+    if (bytes() <= most) return true;
+    std::vector<size_t> each;
+    size_t largest = 0;
+    for (int layer = 0; layer < static_cast<int>(layers.size()); ++layer) {
+        each.push_back(expert_bytes(layer));
+        largest = std::max(largest, each.back());
+    }
+    const size_t experts_each = layers[0].expert_gate.size();
+    const size_t everything = bytes();
+    size_t away = 0;
+    for (size_t i = 0; i < experts_each * layers.size(); ++i) {
+        const size_t layer = i % layers.size();
+        ++streamed_[layer].count;
+        away += each[layer];
+        const size_t places = Stream::slots * (i / layers.size() + 1) * largest;  // at most
+        if (everything - away + places > most) continue;
+        lay_out();
+        return true;
+    }
+    for (Streamed& s : streamed_) s.count = 0;
+    return false;
 }
 
 void Weights::place_floats(Stream& stream) {
@@ -222,12 +296,14 @@ void Weights::place_floats(Stream& stream) {
 void Weights::load(const Context& context, const std::function<bool(double)>& progress) {
     place_floats(*context.stream);
     packed_ = context.stream->allocate(packed_bytes_, "the model");
+    in_main_memory_ =
+        context.stream->allocate_shared(streamed_bytes_, "what does not fit on the GPU");
     size_t total = 0, largest = 0, largest_packed = 0, done = 0;
     for (const Job& job : jobs_) {
-        job.matrix->data = packed_.data() + job.at;
+        job.matrix->data = place_of(job);
         total += job.bytes;
         largest = std::max(largest, aligned(job.bytes));
-        largest_packed = std::max(largest_packed, aligned(ops::packed_bytes(context, *job.matrix)));
+        largest_packed = std::max(largest_packed, job.packed);
     }
     const Buffer staging(std::max(batch_bytes, largest), "reading the model");
     const size_t packed_batch = std::max(batch_bytes, largest_packed);
@@ -237,25 +313,26 @@ void Weights::load(const Context& context, const std::function<bool(double)>& pr
         for (Buffer& b : outgoing)
             b = context.stream->allocate_shared(packed_batch, "copying the model");
     std::vector<size_t> at(jobs_.size());  // of each job's bytes in the staging memory
-    size_t batch = 0;
-    for (size_t first = 0; first < jobs_.size(); ++batch) {
+    size_t copies = 0;
+    for (size_t first = 0; first < jobs_.size();) {
         size_t end = first, used = 0;
-        const auto packed_end = [&](size_t job) {
-            return job + 1 < jobs_.size() ? jobs_[job + 1].at : packed_bytes_;
-        };
-        for (; end < jobs_.size() && used + aligned(jobs_[end].bytes) <= staging.bytes() &&
-               packed_end(end) - jobs_[first].at <= packed_batch;
+        const bool streamed = jobs_[first].streamed;
+        for (; end < jobs_.size() && jobs_[end].streamed == streamed &&
+               used + aligned(jobs_[end].bytes) <= staging.bytes() &&
+               jobs_[end].end() - jobs_[first].at <= packed_batch;
              ++end) {
             at[end] = used;
             used += aligned(jobs_[end].bytes);
             done += jobs_[end].bytes;
         }
         read(context.threads, first, end, at, staging.data());
-        const size_t begin = jobs_[first].at, bytes = packed_end(end - 1) - begin;
-        if (direct) {
-            pack(context, first, end, at, staging.data(), packed_.data() + begin);
+        round(context.threads, first, end, at, staging.data());
+        const size_t begin = jobs_[first].at, bytes = jobs_[end - 1].end() - begin;
+        if (direct || streamed) {
+            const Buffer& memory = streamed ? in_main_memory_ : packed_;
+            pack(context, first, end, at, staging.data(), memory.data() + begin);
         } else {
-            const Buffer& out = outgoing[batch % 2];
+            const Buffer& out = outgoing[copies++ % 2];
             pack(context, first, end, at, staging.data(), out.data());
             context.stream
                 ->wait();  // for the batch before, so that its memory is free for the next
@@ -267,6 +344,9 @@ void Weights::load(const Context& context, const std::function<bool(double)>& pr
             fail<Cancelled>("loading was cancelled");
         }
     }
+    std::vector<ExpertStream::Layer> away;
+    for (const Streamed& s : streamed_) away.push_back({in_main_memory_.data() + s.at, s.bytes});
+    expert_stream.begin(*context.stream, away, packed_.data() + places_at_, place_bytes_);
     context.stream->wait();
     jobs_.clear();
 }
@@ -289,6 +369,21 @@ void Weights::read(
         if (!file_.read(p.offset, staging + p.at, p.bytes)) failed.store(true);
     });
     check(!failed.load(), "the model file became shorter or unreadable while it was loaded");
+}
+
+void Weights::round(
+    Threads& threads, size_t first, size_t end, const std::vector<size_t>& at, std::byte* staging) {
+    std::vector<RoundingError> errors(end - first);  // summed in order: the same on every machine
+    threads.run(static_cast<int>(errors.size()), [&](int task, int) {
+        const auto i = static_cast<size_t>(task);
+        const Job& job = jobs_[first + i];
+        const auto block = static_cast<size_t>(block_of(DType::q8_0).bytes);
+        if (job.round) errors[i] = q8_0_to_q5_0(staging + at[first + i], job.bytes / block);
+    });
+    for (const RoundingError& e : errors) {
+        rounding_.difference += e.difference;
+        rounding_.weights += e.weights;
+    }
 }
 
 // `packed`: where the first job's matrix begins.

@@ -10,9 +10,17 @@
 #include "core/file.h"
 #include "core/stream.h"
 #include "model/config.h"
+#include "model/expert_stream.h"
+#include "model/requantize.h"
 #include "ops/embed.h"
 
 namespace sfumato {
+
+// How closely weights follow their file.
+enum class Profile {
+    exact,    // its types
+    compact,  // experts of 8 bits become 5-bit ones
+};
 
 // Where a tensor lies in its file.
 struct TensorInfo {
@@ -53,10 +61,16 @@ class Weights {
     Weights(const std::string& path,
             const std::vector<TensorInfo>& tensors,
             const ModelConfig& config,
-            const Context& context);
+            const Context& context,
+            Profile profile);
 
-    // Takes bytes() of the context's device and fills them. `progress` is told the share that is
-    // done and returns false to cancel. Throws Error, OutOfMemory, Cancelled.
+    // Leaves as many experts in main memory as it takes to make bytes() at most `most`, the last of
+    // every layer before the last but one of any. False where even that is not enough.
+    bool stream(size_t most);
+
+    // Takes bytes() of the context's device, and streamed_bytes() of main memory, and fills them.
+    // `progress` is told the share that is done and returns false to cancel. Throws Error,
+    // OutOfMemory, Cancelled.
     void load(const Context& context, const std::function<bool(double)>& progress);
 
     Embedding embedding;
@@ -67,15 +81,31 @@ class Weights {
     Matrix self_cond_gate, self_cond_up, self_cond_down;
     std::vector<LayerWeights> layers;
 
+    ExpertStream expert_stream;
+
     size_t bytes() const { return packed_bytes_ + float_bytes_; }
+    size_t streamed_bytes() const { return streamed_bytes_; }
+    // ‖difference‖ / ‖weights‖ of all that load() rounded to fewer bits; 0: of nothing.
+    double rounding_error() const;
 
   private:
     // A matrix that waits to be read.
     struct Job {
         Matrix* matrix;
-        uint64_t offset;  // in the file
-        size_t bytes;     // in the file
-        size_t at;        // of the packed matrix, in its memory
+        uint64_t offset;              // in the file
+        size_t bytes;                 // in the file
+        bool round;                   // from Q8_0, in the file, to the matrix' Q5_0
+        int layer = -1, expert = -1;  // of an expert's
+        size_t packed = 0;            // bytes, once laid out
+        bool streamed = false;        // lies in main memory
+        size_t at = 0;                // in its memory
+
+        size_t end() const { return at + packed; }
+    };
+    // A layer's experts in main memory.
+    struct Streamed {
+        int count = 0;
+        size_t at = 0, bytes = 0;
     };
     // Floats that wait for their place on the device.
     struct Floats {
@@ -92,16 +122,24 @@ class Weights {
                          Embedding& embedding);
     void matrix(const std::string& name, int outputs, int inputs, Matrix& out);
     void rows_of(const TensorInfo& tensor, int64_t first_row, int outputs, int inputs, Matrix& out);
+    void expert(const TensorInfo& tensor, int64_t first_row, int outputs, int inputs, Matrix& out);
+    size_t expert_bytes(int layer) const;
+    std::byte* place_of(const Job& job) const;
     const TensorInfo& tensor(const std::string& name, const std::vector<int64_t>& shape) const;
     std::vector<float> values(const std::string& name, const std::vector<int64_t>& shape) const;
     void floats(const std::string& name, const std::vector<int64_t>& shape, const float*& target);
-    void lay_out(const Context& context);
+    void lay_out();
     void place_floats(Stream& stream);
     void read(Threads& threads,
               size_t first,
               size_t end,
               const std::vector<size_t>& at,
               std::byte* staging);
+    void round(Threads& threads,
+               size_t first,
+               size_t end,
+               const std::vector<size_t>& at,
+               std::byte* staging);
     void pack(const Context& context,
               size_t first,
               size_t end,
@@ -112,11 +150,15 @@ class Weights {
     File file_;
     std::map<std::string, TensorInfo> tensors_;
     Compute compute_;
+    Profile profile_;
+    RoundingError rounding_;
     std::vector<Floats> float_jobs_;
     std::vector<Matrix> embedding_slabs_, head_slabs_;
     std::vector<Job> jobs_;
-    size_t packed_bytes_ = 0, float_bytes_ = 0;
-    Buffer packed_, floats_;
+    std::vector<Streamed> streamed_;  // [layers]
+    size_t packed_bytes_ = 0, float_bytes_ = 0, streamed_bytes_ = 0;
+    size_t places_at_ = 0, place_bytes_ = 0;  // in the device's memory, where streamed experts come
+    Buffer packed_, floats_, in_main_memory_;
 };
 
 }  // namespace sfumato

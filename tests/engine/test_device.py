@@ -1,5 +1,6 @@
 """Which device computes, and why (engine/device.py)."""
 
+import msgspec
 import pytest
 from sfumato.engine import device
 from sfumato.engine.config import ModelConfig
@@ -35,6 +36,20 @@ def test_auto_takes_the_cpu_where_the_model_does_not_fit_and_says_why():
         "On the CPU (Ryzen, 8 cores, AVX2): GPU 0 has too little memory, "
         "19.3 GB are needed, 11.8 GB are free."
     )
+
+
+def test_auto_takes_the_gpu_where_experts_may_stay_in_main_memory():
+    found = [CPU, gpu(0, 11 * GIB)]
+    placement = device.place("auto", 18 * GIB, found, 12 * GIB)
+    assert placement.device == "cuda:0"
+    assert placement.sentence == "On GPU 0: 19.3 GB are needed, 11.8 GB are free."
+    assert device.place("auto", 18 * GIB, found, 6 * GIB).device == "cpu"
+
+
+def test_auto_leaves_main_memory_enough_for_everything_else():
+    small = msgspec.structs.replace(CPU, free_bytes=8 * GIB)
+    placed = device.place("auto", 18 * GIB, [small, gpu(0, 11 * GIB)], 12 * GIB)
+    assert placed.device == "cpu"
 
 
 def test_auto_says_that_there_is_no_gpu():

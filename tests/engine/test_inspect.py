@@ -54,3 +54,13 @@ def test_a_hostile_name_cannot_steer_the_terminal(tmp_path: Path) -> None:
         json.loads(json.dumps(inspect.as_json(file), allow_nan=False))["metadata"]["tests.number"]
         == "nan"
     )
+
+
+def test_the_memory_of_a_gpu_is_told_for_each_profile(tmp_path: Path) -> None:
+    types = {"ffn_down_exps": "Q8_0", "*": "Q4_0"}
+    file = ModelFile.open(write_tiny_model(tmp_path / "m.gguf", types=types))
+    memory = inspect.as_json(file)["gpu_memory"]
+    assert list(memory) == ["exact", "compact"]
+    assert list(memory["exact"]) == [4096]  # all that this model can
+    assert memory["compact"][4096] < memory["exact"][4096]
+    assert "compact" in inspect.as_text(file)

@@ -386,6 +386,22 @@ def test_a_loaded_model_says_what_it_is(model_path):
     session.close()
 
 
+def test_a_compact_model_says_how_far_it_is_from_its_file(tmp_path):
+    types = {"ffn_down_exps": "Q8_0", "*": "F32"}
+    path = write_tiny_model(tmp_path / "eight.gguf", tokenizer=True, types=types)
+    exact, compact = (
+        load(Load(path=str(path), device="cpu", profile=profile))
+        for profile in ("exact", "compact")
+    )
+    assert exact[1].rounding_error == 0.0
+    assert 0.01 < compact[1].rounding_error < 0.05
+    assert compact[1].pools["weights"] < exact[1].pools["weights"]
+    assert f"an error of {compact[1].rounding_error:.1%}." in compact[1].placement
+    assert ask(compact[0])[-1].reason
+    for session, _ in (exact, compact):
+        session.close()
+
+
 def test_the_context_is_at_most_that_of_the_model(model_path):
     assert load(Load(path=str(model_path), context=1 << 20))[1].context == 4096
 

@@ -1,10 +1,12 @@
 """Measure the full 26B-A4B shape on a GPU; one row a prefix goes to tests/bench/results/<gpu>.csv.
 
     python tests/gpu/bench_device.py [--layers 30] [--prefix 0 1024 8192 32768] [--steps 50]
+                                     [--profile compact] [--memory 11e9]
 
 Random weights never converge, so there are no tokens per second of text here: milliseconds a step,
 and what share of a measured read of the card's memory a step reaches. Self-conditioning depends on
-how flat the logits are; temperature makes them so: 5 (flat), 0.8 (middle), 0.1 (peaked).
+how flat the logits are; temperature makes them so: 5 (flat), 0.8 (middle), 0.1 (peaked). With less
+--memory than the model needs, experts stay in main memory and are streamed.
 """
 
 import argparse
@@ -25,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "native"))
 import conftest  # noqa: F401  loads the build that SFUMATO_NATIVE_LIBRARY names
 from sfumato.engine import _native
 from sfumato.engine.bench import cache_bytes
+from sfumato.engine.device import weight_bytes
 from sfumato.engine.model_file import ModelFile
 from sfumato.engine.random_model import SHAPES, write_random_model
 from sfumato.engine.verify import open_model
@@ -66,7 +69,9 @@ def steps(model: Any, count: int, temperature: float) -> list[float]:
     return out
 
 
-def measure(model: Any, file: ModelFile, prefix: int, count: int, speed: float) -> dict[str, Any]:
+def measure(
+    model: Any, file: ModelFile, prefix: int, count: int, *, weights: int, speed: float, idle: int
+) -> dict[str, Any]:
     ids = np.random.default_rng(0).integers(0, file.config.vocab, prefix, dtype=np.int32)
     model.truncate(0)
     prefill_ms = timed(model.prefill, ids) if prefix else 0.0
@@ -83,13 +88,17 @@ def measure(model: Any, file: ModelFile, prefix: int, count: int, speed: float) 
         model.truncate(prefix)
     row["commit_ms"] = round(statistics.median(commits), 3)
     row["prefill_tokens_per_second"] = round(1e3 * prefix / prefill_ms) if prefix else ""
-    step_bytes = sum(t.bytes for t in file.tensors) + cache_bytes(file.config, prefix)
+    streamed = model.plan["main_memory"]
+    step_bytes = weights + cache_bytes(file.config, prefix)
     bound = 1e3 * step_bytes / speed
     row["step_gb"] = round(step_bytes / 1e9, 3)
     row["read_gb_per_second"] = round(speed / 1e9, 1)
     row["share_of_read_speed"] = round(bound / row["middle_ms"], 3)
     row["ms_above_bound"] = round(row["middle_ms"] - bound, 3)
-    row["card_bytes"] = used_bytes()
+    row["streamed_gb"] = round(streamed / 1e9, 3)
+    row["streamed_gb_per_second"] = round(streamed / 1e6 / row["middle_ms"], 1)
+    row["planned_bytes"] = sum(model.plan.values()) - streamed
+    row["process_bytes"] = used_bytes() - idle
     return row
 
 
@@ -109,7 +118,10 @@ def main() -> None:
     parser.add_argument("--prefix", type=int, nargs="*", default=[0, 1024, 8192, 32768])
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--shape", choices=sorted(SHAPES), default="26b-a4b")
+    parser.add_argument("--profile", choices=("exact", "compact"), default="exact")
+    parser.add_argument("--memory", type=float, default=0, help="bytes of the card, at most")
     args = parser.parse_args()
+    idle = used_bytes()  # before CUDA begins here
     card = _native.cuda_devices()[0]
     speed = _native._gpu_read_speed(0, min(4 << 30, card["free_bytes"] // 2))
     commit = subprocess.run(
@@ -129,13 +141,21 @@ def main() -> None:
             )
         file = ModelFile.open(path)
         context = min(max(args.prefix) + 2 * file.config.canvas, file.config.context_length)
-        before = used_bytes()
         begin = time.perf_counter()
-        model = open_model(file, compute="fast", device=DEVICE, context=context)
+        model = open_model(
+            file,
+            compute="fast",
+            device=DEVICE,
+            context=context,
+            profile=args.profile,
+            memory=int(args.memory),
+        )
         seconds = time.perf_counter() - begin
-        print(f"loaded in {seconds:.1f} s; {model.pools}; card {used_bytes() - before:,} bytes")
+        pools = ", ".join(f"{name} {count / 1e9:.2f} GB" for name, count in model.plan.items())
+        print(f"loaded in {seconds:.1f} s; {pools}; rounding error {model.rounding_error:.2%}")
+        weights = weight_bytes(file.tensors, args.profile)
         rows = [
-            measure(model, file, prefix, args.steps, speed)
+            measure(model, file, prefix, args.steps, weights=weights, speed=speed, idle=idle)
             for prefix in args.prefix
             if prefix + file.config.canvas <= context
         ]
@@ -146,6 +166,7 @@ def main() -> None:
         "gpu": card["name"],
         "driver": card["driver"],
         "layers": file.config.layers,
+        "profile": args.profile,
     }
     results = ROOT / "tests/bench/results" / f"{card['name'].lower().replace(' ', '-')}.csv"
     results.parent.mkdir(parents=True, exist_ok=True)

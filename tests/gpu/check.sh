@@ -27,7 +27,8 @@ export SFUMATO_NATIVE_LIBRARY PYTHONPATH=$PWD/app:$PWD/tests
 
 if [ "$what" != bench ]; then
   echo "== operations and the whole network, on the card"
-  time "$venv/bin/python" -m pytest -q -p no:cacheprovider tests/native/test_cuda_ops.py tests/native/test_cuda_model.py
+  time "$venv/bin/python" -m pytest -q -p no:cacheprovider tests/native/test_cuda_ops.py tests/native/test_cuda_model.py \
+    tests/native/test_requantize.py
   if command -v compute-sanitizer >/dev/null; then
     echo "== compute-sanitizer, small shapes"
     small="test_rope or test_moe or test_denoise_step or (test_attention and 8) or test_the_head and 33"
@@ -35,9 +36,18 @@ if [ "$what" != bench ]; then
       time timeout 100 compute-sanitizer --tool "$tool" --error-exitcode 9 --target-processes all \
         "$venv/bin/python" -m pytest -q -x -p no:cacheprovider tests/native/test_cuda_ops.py -k "$small"
     done
+    time timeout 100 compute-sanitizer --tool memcheck --error-exitcode 9 --target-processes all \
+      "$venv/bin/python" -m pytest -q -x -p no:cacheprovider tests/native/test_cuda_model.py -k "change_nothing and 20000"
   fi
 fi
 if [ "$what" != prove ]; then
+  folder=$(mktemp -d)
+  trap 'rm -rf "$folder"' EXIT
+  export SFUMATO_RANDOM_MODEL=$folder/random.gguf
   echo "== the 26B shape, random weights of the published mix"
   time "$venv/bin/python" tests/gpu/bench_device.py
+  echo "== the compact profile, up to 16k"
+  time "$venv/bin/python" tests/gpu/bench_device.py --profile compact --prefix 1024 15872 --steps 20
+  echo "== as on a card of 12 GB: the rest of the experts streamed from main memory"
+  time "$venv/bin/python" tests/gpu/bench_device.py --memory 11e9 --prefix 1024 --steps 20
 fi

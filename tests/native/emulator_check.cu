@@ -91,6 +91,73 @@ void deadlock_kernel() {
 
 void overrun_kernel() { shared_memory[64 + threadIdx.x] = 0; }
 
+// Numbers go to the device one after another through one place; another stream takes each out. With
+// `waits` it waits for the number, and the next number for it.
+bool passed_on(bool waits, bool as_graph) {
+    constexpr int count = 8;
+    cudaStream_t main = nullptr, side = nullptr;
+    cudaEvent_t came = nullptr, taken = nullptr;
+    cudaStreamCreateWithFlags(&main, cudaStreamNonBlocking);
+    cudaStreamCreateWithFlags(&side, cudaStreamNonBlocking);
+    cudaEventCreateWithFlags(&came, cudaEventDisableTiming);
+    cudaEventCreateWithFlags(&taken, cudaEventDisableTiming);
+    int from[count], place = -1, out[count];
+    for (int i = 0; i < count; ++i) from[i] = i;
+    if (as_graph) cudaStreamBeginCapture(main, cudaStreamCaptureModeThreadLocal);
+    for (int i = 0; i < count; ++i) {
+        if (waits || i == 0) {
+            cudaEventRecord(taken, main);
+            cudaStreamWaitEvent(side, taken);
+        }
+        cudaMemcpyAsync(&place, from + i, sizeof(int), cudaMemcpyDefault, side);
+        cudaEventRecord(came, side);
+        if (waits || i == count - 1) cudaStreamWaitEvent(main, came);
+        cudaMemcpyAsync(out + i, &place, sizeof(int), cudaMemcpyDefault, main);
+    }
+    bool right = true;
+    cudaGraph_t graph = nullptr;
+    cudaGraphExec_t executable = nullptr;
+    if (as_graph) {
+        cudaStreamEndCapture(main, &graph);
+        cudaGraphInstantiate(&executable, graph, 0);
+    }
+    for (int time = 0; time < (as_graph ? 3 : 1); ++time) {
+        if (as_graph) {
+            std::fill(out, out + count, -1);
+            cudaGraphLaunch(executable, main);
+        }
+        cudaStreamSynchronize(main);
+        for (int i = 0; i < count; ++i) right &= out[i] == i;
+    }
+    cudaStreamSynchronize(side);
+    return right;
+}
+
+void forgotten() {
+    cudaStream_t main = nullptr, side = nullptr;
+    cudaEvent_t event = nullptr;
+    cudaStreamCreateWithFlags(&main, cudaStreamNonBlocking);
+    cudaStreamCreateWithFlags(&side, cudaStreamNonBlocking);
+    cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
+    cudaStreamBeginCapture(main, cudaStreamCaptureModeThreadLocal);
+    cudaEventRecord(event, main);
+    cudaStreamWaitEvent(side, event);
+    int from = 1, to = 0;
+    cudaMemcpyAsync(&to, &from, sizeof(int), cudaMemcpyDefault, side);
+    cudaGraph_t graph = nullptr;
+    cudaStreamEndCapture(main, &graph);
+}
+
+void outside() {
+    cudaStream_t main = nullptr;
+    cudaEvent_t event = nullptr;
+    cudaStreamCreateWithFlags(&main, cudaStreamNonBlocking);
+    cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
+    cudaEventRecord(event, main);
+    cudaStreamBeginCapture(main, cudaStreamCaptureModeThreadLocal);
+    cudaStreamWaitEvent(main, event);
+}
+
 [[noreturn]] void wrong(const char* what) {
     std::printf("%s is wrong\n", what);
     std::exit(1);
@@ -135,6 +202,15 @@ int main(int, char** arguments) {
         for (int i = 0; i < 64; ++i)
             if (out[i] != (i + 1) % 64) return 0;  // found
         wrong("a race that stayed hidden");
+    } else if (what == "streams") {
+        if (!passed_on(true, false)) wrong("an order of streams");
+        if (!passed_on(true, true)) wrong("an order of streams in a graph");
+    } else if (what == "hurry") {
+        if (passed_on(false, false) && passed_on(false, true)) wrong("a hurry that stayed hidden");
+    } else if (what == "forgotten") {
+        forgotten();
+    } else if (what == "outside") {
+        outside();
     } else if (what == "deadlock") {
         run(deadlock_kernel, 32, 0);
     } else if (what == "overrun") {

@@ -31,7 +31,10 @@ def extension() -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.seed = ctypes.CDLL(str(library)).sfumato_emulator_seed  # type: ignore[attr-defined]
+    emulator = ctypes.CDLL(str(library))
+    emulator.sfumato_emulator_memory.argtypes = [ctypes.c_size_t]
+    module.seed = emulator.sfumato_emulator_seed  # type: ignore[attr-defined]
+    module.memory = emulator.sfumato_emulator_memory  # type: ignore[attr-defined]
     return module
 
 

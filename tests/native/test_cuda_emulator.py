@@ -48,13 +48,28 @@ def test_instructions_do_what_the_manual_says(what: str, check: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "ok\n"), done.stdout + done.stderr
 
 
+def test_streams_keep_the_order_that_events_ask_for(check: Path) -> None:
+    for seed in range(1, 6):
+        done = run(check, "streams", seed)
+        assert (done.returncode, done.stdout) == (0, "ok\n"), done.stdout + done.stderr
+
+
+def test_a_missing_event_shows(check: Path) -> None:
+    assert all(run(check, "hurry", seed).returncode == 0 for seed in (1, 2, 3))
+
+
 def test_a_missing_barrier_shows(check: Path) -> None:
     assert all(run(check, "race", seed).returncode == 0 for seed in (1, 2, 3))
 
 
 @pytest.mark.parametrize(
     ("what", "words"),
-    [("deadlock", "wait for each other in vain"), ("overrun", "beyond its shared memory")],
+    [
+        ("deadlock", "wait for each other in vain"),
+        ("overrun", "beyond its shared memory"),
+        ("forgotten", "was not joined"),
+        ("outside", "outside the capture"),
+    ],
 )
 def test_a_fault_ends_the_program_with_its_name(what: str, words: str, check: Path) -> None:
     done = run(check, what)

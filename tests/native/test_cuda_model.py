@@ -1,8 +1,7 @@
 """Whole models on a GPU, real or emulated: against transformers, and what a conversation may do."""
 
 import os
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from gpu import DEVICE
 from matrices import error
 from reference import model as oracle
+from sfumato.download.network import pools, published
 from sfumato.engine import random_model, verify
 from sfumato.engine._native import Model
 from sfumato.engine.model_file import ModelFile
@@ -185,19 +185,9 @@ def test_working_memory_is_as_planned_after_any_pass(open_tiny: Open) -> None:
 
 
 def test_loading_can_be_cancelled(gpu_extension: ModuleType, tiny_file: Path) -> None:
-    import dataclasses
-
-    from gguf.constants import GGMLQuantizationType
-
-    file = ModelFile.open(tiny_file)
-    tensors = [
-        (t.name, GGMLQuantizationType[t.type].value, t.shape, t.offset) for t in file.tensors
-    ]
+    arguments = ModelFile.open(tiny_file).native_arguments()
     with pytest.raises(gpu_extension.CancelledError):
-        gpu_extension.Model(
-            str(tiny_file), tensors, dataclasses.asdict(file.config), device=DEVICE, context=64,
-            progress=lambda share: False,
-        )  # fmt: skip
+        gpu_extension.Model(*arguments, device=DEVICE, context=64, progress=lambda share: False)
 
 
 def test_a_device_that_is_not_there_is_refused(gpu_extension: ModuleType, open_tiny: Open) -> None:
@@ -209,20 +199,142 @@ def test_a_device_that_is_not_there_is_refused(gpu_extension: ModuleType, open_t
         open_tiny(compute="reference")
 
 
-def test_the_published_shape_with_8k_of_context_is_planned_below_18_gb(
-    gpu_extension: ModuleType, open_file: Open, tmp_path: Path
+Plan = Callable[..., dict[str, int]]
+
+
+@pytest.fixture(scope="module")
+def plan_published(
+    gpu_extension: ModuleType, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Plan]:
+    """Pools of the published Q4_K_M on a card of 24 GB."""
+    path = tmp_path_factory.mktemp("published") / "sparse.gguf"
+    file = ModelFile.open(sparse_model(path, SHAPES["26b-a4b"], layers=30))
+    if hasattr(gpu_extension, "memory"):
+        gpu_extension.memory(24_000_000_000)
+
+    def plan(**options: Any) -> dict[str, int]:
+        return gpu_extension.plan_memory(*file.native_arguments(), device=DEVICE, **options)
+
+    yield plan
+    if hasattr(gpu_extension, "memory"):
+        gpu_extension.memory(1 << 32)
+
+
+def in_all(plan: dict[str, int]) -> int:
+    return sum(plan.values()) - plan["main_memory"]
+
+
+def test_the_published_file_with_8k_of_context_takes_at_most_18_gb(plan_published: Plan) -> None:
+    plan = plan_published(context=8192)
+    assert in_all(plan) <= 18_000_000_000
+    assert plan["main_memory"] == 0
+    assert min(plan.values()) >= 0
+    assert plan["cuda"] > 300_000_000
+
+
+def test_compact_with_16k_of_context_takes_at_most_16_6_gb(plan_published: Plan) -> None:
+    plan = plan_published(context=16384, profile="compact")
+    assert in_all(plan) <= 16_600_000_000
+    assert plan["main_memory"] == 0
+
+
+@pytest.mark.parametrize(
+    ("profile", "context"), [("exact", 8192), ("compact", 16384), ("exact", 262144)]
+)
+def test_what_the_engine_expects_is_near_the_plan(
+    profile: Any, context: int, plan_published: Plan
 ) -> None:
-    if not hasattr(gpu_extension, "seed"):
-        pytest.skip("a real card would load it")
-    file = sparse_model(tmp_path / "sparse.gguf", SHAPES["26b-a4b"], layers=30)
-    with pytest.raises(gpu_extension.OutOfMemoryError) as refused:
-        open_file(file, context=8192)
-    found = re.search(r"needs (\d+) MB .*weights (\d+).*working memory (\d+)", str(refused.value))
-    assert found is not None
-    planned, weights, working = (int(n) for n in found.groups())
-    assert weights <= file.stat().st_size / 1e6
-    assert working < 200
-    assert planned + 500 < 18_000  # CUDA's own context takes 300 to 500 MB
+    network = published("Q4_K_M")
+    assert network is not None
+    plan = plan_published(context=context, profile=profile)
+    expected = pools(network, context, profile)
+    assert plan["weights"] == pytest.approx(expected.weights, rel=1e-3)
+    assert plan["kv_cache"] == expected.kv
+    working = plan["scratch"] + plan["graphs"] + plan["cuda"]
+    assert working == pytest.approx(expected.workspace, rel=0.15)
+
+
+def test_a_card_of_12_gb_leaves_a_part_of_the_experts_in_main_memory(plan_published: Plan) -> None:
+    whole = plan_published(context=8192)
+    part = plan_published(context=8192, memory=11_000_000_000)
+    assert in_all(part) - part["cuda"] <= 11_000_000_000
+    missing = in_all(whole) - whole["cuda"] - 11_000_000_000
+    # Two layers' share of what is away has a place on the card all the same.
+    assert missing < part["main_memory"] < 1.1 * missing
+    assert part["kv_cache"] == whole["kv_cache"]
+
+
+def test_a_card_without_room_for_the_rest_is_refused_with_the_numbers(
+    gpu_extension: ModuleType, plan_published: Plan
+) -> None:
+    with pytest.raises(gpu_extension.OutOfMemoryError, match=r"needs 17\d+ MB .* 2000 MB are free"):
+        plan_published(context=8192, memory=2_000_000_000)
+
+
+STREAMED = TinyShape(
+    hidden=96, dense_ffn=64, expert_ffn=32, experts=7, experts_used=3, vocab=700, canvas=12,
+    window=20, sliding=(True, False, True, True, False),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def streamed_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("streamed") / "experts.gguf"
+    types = {"ffn_down_exps": "Q8_0", "token_embd": "Q8_0", "*": "Q4_0"}
+    return write_tiny_model(path, shape=STREAMED, types=types, seed=8)
+
+
+def conversation(model: Model) -> list[np.ndarray]:
+    """What two canvases leave behind: steps that run directly, are recorded, are repeated."""
+    model.prefill(tokens(13))
+    out = []
+    for steps in (3, 2):
+        model.begin_canvas(seed=4)
+        out += [model.denoise(9.0 - i).canvas for i in range(steps)]
+        out.append(model.last_logits())
+        model.commit(tokens(CANVAS, seed=2))
+    return [*out, *(model.keys(layer) for layer in range(5))]
+
+
+@pytest.mark.parametrize("missing", [1, 20_000, 100_000, 200_000])
+def test_experts_in_main_memory_change_nothing(
+    missing: int, gpu: ModuleType, open_file: Open, streamed_file: Path
+) -> None:
+    """From three experts, of a layer each, to nearly all, of all five."""
+    whole = open_file(streamed_file, context=256)
+    budget = in_all(whole.plan) - whole.plan["cuda"] - missing
+    part = open_file(streamed_file, context=256, memory=budget)
+    assert in_all(part.plan) - part.plan["cuda"] <= budget
+    assert part.plan["main_memory"] > missing
+    assert whole.plan["main_memory"] == 0
+    for got, want in zip(conversation(part), conversation(whole), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+def test_a_compact_model_may_be_streamed(open_file: Open, streamed_file: Path) -> None:
+    options: dict[str, Any] = {"context": 256, "profile": "compact"}
+    whole = open_file(streamed_file, **options)
+    budget = in_all(whole.plan) - whole.plan["cuda"] - 30_000
+    part = open_file(streamed_file, memory=budget, **options)
+    assert part.plan["main_memory"] > 0
+    assert part.rounding_error == whole.rounding_error > 0.0
+    for got, want in zip(conversation(part), conversation(whole), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+def test_main_memory_is_given_back(
+    gpu_extension: ModuleType, open_file: Open, streamed_file: Path
+) -> None:
+    before = gpu_extension.cuda_devices()[0]["free_bytes"]
+    for _ in range(3):
+        model = open_file(streamed_file, context=256)
+        budget = in_all(model.plan) - model.plan["cuda"] - 30_000
+        del model
+        model = open_file(streamed_file, context=256, memory=budget)
+        model.begin_canvas(seed=1)
+        model.denoise(0.8)
+        del model
+    assert gpu_extension.cuda_devices()[0]["free_bytes"] == before
 
 
 def sparse_model(path: Path, shape: Shape, layers: int) -> Path:

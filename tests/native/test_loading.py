@@ -1,6 +1,5 @@
 """Files that are wrong, memory that is not there, a user who changes their mind."""
 
-import dataclasses
 import os
 import shutil
 import subprocess
@@ -10,18 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gguf.constants import GGMLQuantizationType
 from sfumato.engine import _native
 from sfumato.engine.model_file import ModelFile
 from sfumato.engine.verify import open_model
 
 
 def arguments(path: Path) -> tuple[str, list[Any], dict[str, Any]]:
-    file = ModelFile.open(path)
-    tensors = [
-        (t.name, GGMLQuantizationType[t.type].value, t.shape, t.offset) for t in file.tensors
-    ]
-    return str(path), tensors, dataclasses.asdict(file.config)
+    return ModelFile.open(path).native_arguments()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ known before the download (MODEL.md 4.3 and 4.4).
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
@@ -28,8 +28,8 @@ _MIXES = {  # quant: (base, finer values, downs, finer downs, embedding)
 
 # The engine's own constants (sfumato.engine.device, which the window's process may not load):
 # a test holds them equal.
-LARGEST_PASS = 512
-REWIND = 512
+Profile = Literal["exact", "compact"]
+PASS_AND_REWIND: dict[Profile, int] = {"exact": 512 + 512, "compact": 256}
 WORKSPACE_BYTES = 512 << 20
 
 
@@ -74,6 +74,12 @@ class Network:
     def expert_bytes(self) -> int:
         return sum(tensor.bytes for tensor in self.tensors if is_expert(tensor))
 
+    @property
+    def compact_bytes(self) -> int:
+        """Of the weights when experts of Q8_0 are rounded to Q5_0."""
+        rounded = [t.bytes for t in self.tensors if is_expert(t) and t.type == "Q8_0"]
+        return self.weight_bytes - sum(count // 34 * 12 for count in rounded)
+
 
 @dataclass(frozen=True, slots=True)
 class Pools:
@@ -88,7 +94,7 @@ class Pools:
         return self.weights + self.kv + self.workspace
 
 
-def pools(network: Network, context: int) -> Pools:
+def pools(network: Network, context: int, profile: Profile = "exact") -> Pools:
     """What the engine needs for a conversation of `context` tokens: `engine.device.needed_bytes`.
 
     A sliding layer keeps its window, one pass and what can be rewound; a full layer everything;
@@ -98,15 +104,16 @@ def pools(network: Network, context: int) -> Pools:
     for heads, dim, sliding in zip(
         network.kv_heads, network.head_dims, network.sliding, strict=True
     ):
-        ring = network.window - 1 + LARGEST_PASS + REWIND
+        ring = network.window - 1 + PASS_AND_REWIND[profile]
         kept = min(context, ring) if sliding else context
         kv += 2 * 2 * kept * heads * dim
-    return Pools(network.weight_bytes, kv, WORKSPACE_BYTES)
+    weights = network.weight_bytes if profile == "exact" else network.compact_bytes
+    return Pools(weights, kv, WORKSPACE_BYTES)
 
 
-def memory_needed(network: Network, context: int) -> int:
+def memory_needed(network: Network, context: int, profile: Profile = "exact") -> int:
     """Bytes of device memory for a conversation of `context` tokens."""
-    return pools(network, context).total
+    return pools(network, context, profile).total
 
 
 def is_expert(tensor: Tensor) -> bool:

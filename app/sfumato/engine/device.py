@@ -3,20 +3,22 @@
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sfumato.engine import _native
 from sfumato.engine.config import ModelConfig
-from sfumato.engine.protocol import Device
+from sfumato.engine.model_file import TensorInfo
+from sfumato.engine.protocol import Device, Profile
 from sfumato.errors import ModelLoadError
 
+# Kept free of main memory for everything else when experts live there.
+MAIN_MEMORY_RESERVE_BYTES = 2_000_000_000
 # Beside weights and cache a GPU holds the activations of a pass, and CUDA itself.
 GPU_WORKSPACE_BYTES = 512 << 20
 # Positions a sliding layer keeps on a GPU beyond its window (native/model/model.cpp): those of one
 # pass, and those that a conversation can go back.
-LARGEST_PASS = 512
-REWIND = 512
+PASS_AND_REWIND: dict[Profile, int] = {"exact": 512 + 512, "compact": 256}
 
 
 # The instruction sets that _native.instruction_set() tells apart, as people write them.
@@ -40,11 +42,14 @@ def devices() -> list[Device]:
     return [_cpu(), *_gpus()]
 
 
-def place(requested: str, needed_bytes: int, found: Sequence[Device]) -> Placement:
+def place(
+    requested: str, needed_bytes: int, found: Sequence[Device], movable_bytes: int = 0
+) -> Placement:
     """Choose a device for a model that needs that much memory on a GPU.
 
-    auto: the GPU with the most free memory if the model fits, else the CPU. A device asked for by
-    name is taken if it works at all. Raises ModelLoadError if it does not.
+    auto: the GPU with the most free memory if the model fits, perhaps with `movable_bytes` of it
+    in main memory, else the CPU. A device asked for by name is taken if it works at all. Raises
+    ModelLoadError if it does not.
     """
     cpu, *gpus = found
     on_cpu = f"On the CPU ({cpu.name}, {cpu.detail})"
@@ -65,18 +70,40 @@ def place(requested: str, needed_bytes: int, found: Sequence[Device]) -> Placeme
         return Placement("cpu", f"{on_cpu}: {why}.")
     gpu = max(usable, key=_free)
     memory = f"{gigabytes(needed_bytes)} are needed, {gigabytes(_free(gpu))} are free"
-    if needed_bytes > _free(gpu):
+    missing = needed_bytes - _free(gpu)
+    if missing > 0 and missing > min(movable_bytes, _free(cpu) - MAIN_MEMORY_RESERVE_BYTES):
         return Placement("cpu", f"{on_cpu}: {gpu.name} has too little memory, {memory}.")
     return Placement(gpu.id, f"On {gpu.name}: {memory}.")
 
 
-def needed_bytes(weights: int, config: ModelConfig, context: int) -> int:
+def weight_bytes(tensors: Iterable[TensorInfo], profile: Profile = "exact") -> int:
+    """What the weights of a file take in a profile: native/model/weights.cpp rounds in `compact`
+    experts of Q8_0 (34 bytes a block) to Q5_0 (22)."""
+    total = 0
+    for tensor in tensors:
+        rounded = profile == "compact" and tensor.type == "Q8_0" and "_exps.weight" in tensor.name
+        total += tensor.bytes // 34 * 22 if rounded else tensor.bytes
+    return total
+
+
+def movable_bytes(
+    tensors: Iterable[TensorInfo], config: ModelConfig, profile: Profile = "exact"
+) -> int:
+    """How much less a GPU needs when all experts stay in main memory: those of two layers have a
+    place on it all the same (native/model/expert_stream.h)."""
+    experts = weight_bytes((t for t in tensors if "_exps.weight" in t.name), profile)
+    return max(0, experts - experts * 2 // config.layers)
+
+
+def needed_bytes(
+    weights: int, config: ModelConfig, context: int, profile: Profile = "exact"
+) -> int:
     """About what a GPU must have free: weights, 16-bit KV cache, workspace."""
     kv = 0
     for layer in range(config.layers):
         kept = context
         if config.sliding[layer]:
-            kept = min(context, config.window - 1 + LARGEST_PASS + REWIND)
+            kept = min(context, config.window - 1 + PASS_AND_REWIND[profile])
         kv += 2 * 2 * kept * config.kv_heads[layer] * config.head_dim(layer)
     return weights + kv + GPU_WORKSPACE_BYTES
 

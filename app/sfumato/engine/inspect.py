@@ -4,12 +4,14 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from sfumato.engine.config import LongArray, Value
+from sfumato.engine.device import needed_bytes, weight_bytes
 from sfumato.engine.model_file import ModelFile, TensorInfo
+from sfumato.engine.protocol import Profile
 
 # Which part of the network a tensor belongs to, by the stem of its name; the first that fits.
 _PARTS = (
@@ -21,6 +23,8 @@ _PARTS = (
     ("embedding and head", ("token_embd", "output")),
 )
 _OTHER = "norms and scales"
+# Conversations, in tokens, that the memory of a GPU is told for.
+_CONTEXTS = (8192, 16384, 32768)
 
 
 def as_json(file: ModelFile) -> dict[str, Any]:
@@ -36,6 +40,7 @@ def as_json(file: ModelFile) -> dict[str, Any]:
         "data_offset": file.data_offset,
         "types": _totals((tensor.type, tensor) for tensor in file.tensors),
         "parts": _totals((_part(tensor), tensor) for tensor in file.tensors),
+        "gpu_memory": {profile: _gpu_memory(file, profile) for profile in get_args(Profile)},
         "metadata": {key: _plain(value) for key, value in file.metadata.items()},
         "tensors": [asdict(tensor) for tensor in file.tensors],
     }
@@ -84,6 +89,8 @@ def as_text(file: ModelFile) -> str:
         *_table("weights by type", details["types"]),
         "",
         *_table("weights by part", details["parts"]),
+        "",
+        *_memory_table(details["gpu_memory"]),
     ]
     return "\n".join(lines) + "\n"
 
@@ -97,6 +104,14 @@ def _totals(tensors: Iterable[tuple[str, TensorInfo]]) -> dict[str, dict[str, in
         totals[name]["elements"] += tensor.elements
         totals[name]["bytes"] += tensor.bytes
     return dict(sorted(totals.items(), key=lambda item: -item[1]["bytes"]))
+
+
+def _gpu_memory(file: ModelFile, profile: Profile) -> dict[int, int]:
+    """Bytes that a GPU must have free, by tokens of context."""
+    weights = weight_bytes(file.tensors, profile)
+    longest = file.config.context_length
+    contexts = [c for c in _CONTEXTS if c <= longest] or [longest]
+    return {c: needed_bytes(weights, file.config, c, profile) for c in contexts}
 
 
 def _part(tensor: TensorInfo) -> str:
@@ -126,6 +141,15 @@ def _table(title: str, totals: dict[str, dict[str, int]]) -> list[str]:
         f"  {name:<20}{total['tensors']:>9,}{_bytes(total['bytes']):>12}"
         f"{total['bytes'] * 8 / total['elements']:>11.2f}"
         for name, total in totals.items()
+    ]
+
+
+def _memory_table(profiles: dict[str, dict[int, int]]) -> list[str]:
+    contexts = next(iter(profiles.values()))
+    header = f"  {'memory of a GPU':<20}" + "".join(f"{c:>9,} tokens" for c in contexts)
+    return [header] + [
+        f"  {profile:<20}" + "".join(f"{_bytes(needed):>16}" for needed in by_context.values())
+        for profile, by_context in profiles.items()
     ]
 
 

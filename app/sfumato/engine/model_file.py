@@ -9,9 +9,9 @@ wants them opens the tokenizer.
 import math
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFValueType
@@ -100,6 +100,15 @@ class ModelFile:
     @property
     def parameters(self) -> int:
         return sum(tensor.elements for tensor in self.tensors)
+
+    def native_arguments(
+        self,
+    ) -> tuple[str, list[tuple[str, int, tuple[int, ...], int]], dict[str, Any]]:
+        """What _native.Model takes first: path, tensors, configuration."""
+        tensors = [
+            (t.name, GGMLQuantizationType[t.type].value, t.shape, t.offset) for t in self.tensors
+        ]
+        return str(self.path), tensors, asdict(self.config)
 
 
 class _Header:

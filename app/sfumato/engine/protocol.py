@@ -56,6 +56,11 @@ __all__ = [
 ]
 
 
+# exact: weights in the file's types; compact: experts of 8 bits are rounded to 5, and less memory
+# is kept for working on a card.
+Profile = Literal["exact", "compact"]
+
+
 class Message(msgspec.Struct, frozen=True):
     """One turn of a conversation; an assistant's `text` is the answer without its thinking."""
 
@@ -72,7 +77,7 @@ class Load(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     path: str
     device: str = "auto"  # auto | cpu | cuda:N
     context: int = 8192  # tokens the KV cache can hold
-    profile: Literal["exact", "compact"] = "exact"
+    profile: Profile = "exact"
     compute: Literal["fast", "reference"] = "fast"
 
 
@@ -162,9 +167,11 @@ class Loaded(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     context: int
     canvas: int
     vocab: int
-    pools: dict[str, int]  # bytes per pool: weights, kv, workspace
+    pools: dict[str, int]  # bytes per pool, as _native.Model.pools
     expected_ms_per_step: float | None
     sampler: SamplerConfig  # the file's own defaults
+    main_memory: int = 0  # bytes of experts that a GPU has no room for
+    rounding_error: float = 0.0  # ‖difference‖ / ‖weights‖ of what the profile rounded
 
 
 class Unloaded(msgspec.Struct, frozen=True, tag=True):

@@ -1,13 +1,10 @@
 """One conversation over one loaded model: prompt → prefill → denoise* → commit → …"""
 
-import dataclasses
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
-
-from gguf.constants import GGMLQuantizationType
 
 from sfumato.engine import device
 from sfumato.engine._native import CancelledError, Model, NativeError
@@ -329,26 +326,23 @@ def load(
             f"A context of {context:,} tokens has no room for a block of {file.config.canvas:,} "
             f"and a question; choose at least {2 * file.config.canvas:,}."
         )
-    weights = sum(tensor.bytes for tensor in file.tensors)
+    weights = device.weight_bytes(file.tensors, request.profile)
     placement = device.place(
         request.device,
-        device.needed_bytes(weights, file.config, context),
+        device.needed_bytes(weights, file.config, context, request.profile),
         device.devices(),
+        device.movable_bytes(file.tensors, file.config, request.profile),
     )
     check()
     tokenizer = Tokenizer.open(file.path)
     check()
     try:
         model = Model(
-            str(file.path),
-            [
-                (tensor.name, GGMLQuantizationType[tensor.type].value, tensor.shape, tensor.offset)
-                for tensor in file.tensors
-            ],
-            dataclasses.asdict(file.config),
+            *file.native_arguments(),
             device=placement.device,
             context=context,
             compute=request.compute,
+            profile=request.profile,
             progress=progress,
         )
     except BaseException:
@@ -363,12 +357,24 @@ def load(
         name=file.name,
         parameters=file.parameters,
         device=placement.device,
-        placement=placement.sentence,
+        placement=placement.sentence + _remarks(model),
+        main_memory=model.plan["main_memory"],
         context=context,
         canvas=file.config.canvas,
         vocab=file.config.vocab,
         pools=dict(model.pools),
         expected_ms_per_step=expected_ms,
         sampler=file.sampler,
+        rounding_error=model.rounding_error,
     )
     return session, loaded
+
+
+def _remarks(model: Model) -> str:
+    """Sentences about what is not as one would expect."""
+    remarks = ""
+    if streamed := model.plan["main_memory"]:
+        remarks += f" {device.gigabytes(streamed)} of experts stay in main memory."
+    if error := model.rounding_error:
+        remarks += f" Experts of 8 bits are rounded to 5, an error of {error:.1%}."
+    return remarks

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from gguf.constants import GGMLQuantizationType
 
 from sfumato.engine._native import Model, Step
 from sfumato.engine.model_file import ModelFile
+from sfumato.engine.protocol import Profile
 from sfumato.engine.sampler import SamplerConfig
 from sfumato.errors import ModelFileError
 
@@ -89,17 +89,19 @@ def open_model(
     *,
     compute: str = "reference",
     device: str = "cpu",
+    profile: Profile = "exact",
     context: int = 0,
+    memory: int = 0,
     threads: int = 0,
 ) -> Model:
     """The native model of a checked file; `context` 0 is all that the model allows, up to 4096."""
     return Model(
-        str(file.path),
-        [(t.name, GGMLQuantizationType[t.type].value, t.shape, t.offset) for t in file.tensors],
-        dataclasses.asdict(file.config),
+        *file.native_arguments(),
         device=device,
         context=context or min(4096, file.config.context_length),
         compute=compute,
+        profile=profile,
+        memory=memory,
         threads=threads,
     )
 

@@ -223,7 +223,8 @@ inline unsigned __vsub4(unsigned a, unsigned b) {
 using std::max;
 using std::min;
 
-// Host side: memory and streams. Everything is done when a call returns.
+// Host side: memory and streams. What is asked of a stream is done when somebody waits for it, in
+// any order that streams and events allow.
 enum cudaError_t {
     cudaSuccess = 0,
     cudaErrorInvalidValue = 1,
@@ -265,50 +266,33 @@ inline cudaError_t cudaHostAlloc(void** p, size_t bytes, unsigned) {
     return cudaMallocHost(p, bytes);
 }
 cudaError_t cudaFreeHost(void* p);
-inline cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind) {
-    std::memcpy(to, from, bytes);
-    return cudaSuccess;
-}
 namespace emulator {
-// Does it now, or keeps it where a stream is being captured.
-void queue(std::function<void()> work);
+// Keeps it for the stream's turn.
+void queue(cudaStream_t stream, std::function<void()> work);
 }  // namespace emulator
 inline cudaError_t cudaMemcpyAsync(
-    void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t = nullptr) {
-    emulator::queue([=] { cudaMemcpy(to, from, bytes, kind); });
+    void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t stream) {
+    emulator::queue(stream, [=] { std::memcpy(to, from, bytes); });
     return cudaSuccess;
 }
-inline cudaError_t cudaMemset(void* p, int value, size_t bytes) {
-    std::memset(p, value, bytes);
+inline cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t stream) {
+    emulator::queue(stream, [=] { std::memset(p, value, bytes); });
     return cudaSuccess;
 }
-inline cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t = nullptr) {
-    return cudaMemset(p, value, bytes);
-}
-inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* s, unsigned) {
-    *s = nullptr;
-    return cudaSuccess;
-}
-inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
-inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* e, unsigned) {
-    *e = nullptr;
-    return cudaSuccess;
-}
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned);
+cudaError_t cudaStreamDestroy(cudaStream_t);
+cudaError_t cudaStreamSynchronize(cudaStream_t);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned);
+cudaError_t cudaEventDestroy(cudaEvent_t);
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t);
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned = 0);
 inline cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t, cudaEvent_t) {
     *ms = 1.0f;  // there is no time here
     return cudaSuccess;
 }
-inline cudaError_t cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
-inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t = nullptr) { return cudaSuccess; }
-inline cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
-inline cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned = 0) {
-    return cudaSuccess;
-}
 
-// A graph is a number of launches kept: what was launched while a stream is captured runs at each
-// cudaGraphLaunch.
+// A graph keeps what was asked of the captured stream, and of those that came in by its events, and
+// does it again at each cudaGraphLaunch.
 using cudaGraph_t = struct EmulatedGraph*;
 using cudaGraphExec_t = struct EmulatedGraph*;
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };

@@ -3,6 +3,9 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
+#include <map>
+#include <memory>
 #include <random>
 #include <string>
 #include <utility>
@@ -82,10 +85,14 @@ void* scheduler = nullptr;
 size_t current = 0;
 const std::function<void()>* body = nullptr;
 std::string kernel_name;
+}  // namespace
+
 std::mt19937 shuffle([] {
     const char* seed = std::getenv("SFUMATO_EMULATOR_SEED");
     return seed ? static_cast<unsigned>(std::atoi(seed)) : 1u;
 }());
+
+namespace {
 
 void yield(State state) {
     fibers[current].state = state;
@@ -274,18 +281,19 @@ extern "C" __attribute__((visibility("default"))) void sfumato_emulator_seed(uns
 }
 
 namespace {
-constexpr size_t emulated_memory = size_t(1) << 32;
+size_t emulated_memory = size_t(1) << 32;
 size_t used_memory = 0;
 
-// Device memory is laid out as [size, padding to 256 bytes][memory].
-cudaError_t allocate(void** p, size_t bytes) {
-    if (used_memory + bytes > emulated_memory) return cudaErrorMemoryAllocation;
+// Memory is laid out as [size, where it is the device's, padding to 256 bytes][memory].
+cudaError_t allocate(void** p, size_t bytes, bool of_device) {
+    const size_t counted = of_device ? bytes : 0;
+    if (used_memory + counted > emulated_memory) return cudaErrorMemoryAllocation;
     const size_t whole = (bytes + 256 + 255) / 256 * 256;
     auto* block = static_cast<unsigned char*>(std::aligned_alloc(256, whole));
     if (!block) return cudaErrorMemoryAllocation;
     std::memset(block, 0xff, whole);
-    std::memcpy(block, &bytes, sizeof bytes);
-    used_memory += bytes;
+    std::memcpy(block, &counted, sizeof counted);
+    used_memory += counted;
     *p = block + 256;
     return cudaSuccess;
 }
@@ -300,6 +308,11 @@ cudaError_t release(void* p) {
     return cudaSuccess;
 }
 }  // namespace
+
+// Bytes of the device, for tests that only plan.
+extern "C" __attribute__((visibility("default"))) void sfumato_emulator_memory(size_t bytes) {
+    emulated_memory = bytes;
+}
 
 cudaError_t cudaGetDeviceCount(int* count) {
     *count = 1;
@@ -328,26 +341,140 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
     return cudaSuccess;
 }
 
-struct EmulatedGraph {
-    std::vector<std::function<void()>> launches;
-};
 namespace {
-EmulatedGraph* captured = nullptr;
+
+// One recording of an event.
+struct Moment {
+    bool passed = false;
+    EmulatedGraph* graph = nullptr;  // that it belongs to
+};
+
+// What a stream is asked to do: some work, or to pass a moment, or to wait for one.
+struct Order {
+    std::function<void()> work;
+    std::shared_ptr<Moment> passes, waits;
+
+    bool ready() const { return !waits || waits->passed; }
+    void run() const {
+        if (work) work();
+        if (passes) passes->passed = true;
+    }
+};
+using Lane = std::deque<Order>;
+
+// Takes from any lane whose first order is ready, until `done`.
+template <class Done>
+void run_lanes(const std::vector<Lane*>& lanes, Done&& done) {
+    while (!done()) {
+        std::vector<Lane*> ready;
+        for (Lane* lane : lanes)
+            if (!lane->empty() && lane->front().ready()) ready.push_back(lane);
+        if (ready.empty()) emulator::fail("streams wait for each other in vain");
+        Lane& lane = *ready[emulator::shuffle() % ready.size()];
+        const Order order = std::move(lane.front());
+        lane.pop_front();
+        order.run();
+    }
 }
-void emulator::queue(std::function<void()> work) {
-    if (captured)
-        captured->launches.push_back(std::move(work));
-    else
-        work();
+
+}  // namespace
+
+struct EmulatedEvent {
+    std::shared_ptr<Moment> last = std::make_shared<Moment>(Moment{true, nullptr});
+};
+struct EmulatedStream {
+    Lane lane;
+    EmulatedGraph* graph = nullptr;  // that captures it
+};
+struct EmulatedGraph {
+    std::map<EmulatedStream*, Lane> lanes;
+    std::vector<std::shared_ptr<Moment>> moments;
+};
+
+namespace {
+
+std::vector<EmulatedStream*> streams;
+
+void ask(EmulatedStream* stream, Order order) {
+    if (!stream) emulator::fail("the default stream is not used here");
+    Lane& lane = stream->graph ? stream->graph->lanes[stream] : stream->lane;
+    lane.push_back(std::move(order));
 }
-cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
-    if (captured) return cudaErrorInvalidValue;
-    captured = new EmulatedGraph;
+
+// Until `only`, or every stream where it is nullptr, has nothing left to do.
+void run_streams(const EmulatedStream* only) {
+    std::vector<Lane*> lanes;
+    for (EmulatedStream* stream : streams) lanes.push_back(&stream->lane);
+    run_lanes(lanes, [&] {
+        for (const EmulatedStream* stream : streams)
+            if ((!only || stream == only) && !stream->lane.empty()) return false;
+        return true;
+    });
+}
+
+}  // namespace
+
+void emulator::queue(cudaStream_t stream, std::function<void()> work) {
+    ask(stream, {.work = std::move(work), .passes = {}, .waits = {}});
+}
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+    streams.push_back(*stream = new EmulatedStream);
     return cudaSuccess;
 }
-cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) {
-    *graph = std::exchange(captured, nullptr);
-    return *graph ? cudaSuccess : cudaErrorInvalidValue;
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+    run_streams(stream);
+    std::erase(streams, stream);
+    delete stream;
+    return cudaSuccess;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+    if (stream->graph) emulator::fail("a wait for a stream that is being captured");
+    run_streams(stream);
+    return cudaSuccess;
+}
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+    *event = new EmulatedEvent;
+    return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+    delete event;
+    return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+    event->last = std::make_shared<Moment>(Moment{false, stream->graph});
+    if (stream->graph) stream->graph->moments.push_back(event->last);
+    ask(stream, {.work = {}, .passes = event->last, .waits = {}});
+    return cudaSuccess;
+}
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+    EmulatedGraph* const graph = event->last->graph;
+    if (stream->graph && stream->graph != graph)
+        emulator::fail("a captured stream waits for what is outside the capture");
+    stream->graph = graph;  // a captured event takes the stream into the capture
+    ask(stream, {.work = {}, .passes = {}, .waits = event->last});
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+    if (stream->graph) return cudaErrorInvalidValue;
+    stream->graph = new EmulatedGraph;
+    return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* out) {
+    EmulatedGraph* const graph = *out = stream->graph;
+    if (!graph) return cudaErrorInvalidValue;
+    for (const auto& [other, lane] : graph->lanes) {
+        other->graph = nullptr;
+        if (other == stream) continue;
+        // What came in has to come back: its last order is one that the captured stream waits for.
+        const auto last = lane.back().passes;
+        bool joined = false;
+        for (const Order& order : graph->lanes[stream]) joined |= last && order.waits == last;
+        if (!joined) emulator::fail("a stream of the capture was not joined");
+    }
+    for (const auto& moment : graph->moments) moment->graph = nullptr;
+    stream->graph = nullptr;
+    return cudaSuccess;
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable,
                                  cudaGraph_t graph,
@@ -355,8 +482,18 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable,
     *executable = new EmulatedGraph(*graph);
     return cudaSuccess;
 }
-cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t) {
-    for (const auto& work : executable->launches) work();
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+    emulator::queue(stream, [executable] {
+        for (const auto& moment : executable->moments) moment->passed = false;
+        std::map<EmulatedStream*, Lane> again = executable->lanes;
+        std::vector<Lane*> lanes;
+        for (auto& [_, lane] : again) lanes.push_back(&lane);
+        run_lanes(lanes, [&] {
+            for (const Lane* lane : lanes)
+                if (!lane->empty()) return false;
+            return true;
+        });
+    });
     return cudaSuccess;
 }
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
@@ -364,10 +501,15 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
     return cudaSuccess;
 }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
+    run_streams(nullptr);
     return cudaGraphDestroy(executable);
 }
 
-cudaError_t cudaMalloc(void** p, size_t bytes) { return allocate(p, bytes); }
-cudaError_t cudaFree(void* p) { return release(p); }
-cudaError_t cudaMallocHost(void** p, size_t bytes) { return allocate(p, bytes); }
-cudaError_t cudaFreeHost(void* p) { return release(p); }
+cudaError_t cudaMalloc(void** p, size_t bytes) { return allocate(p, bytes, true); }
+// Memory is freed when nobody uses it any more.
+cudaError_t cudaFree(void* p) {
+    run_streams(nullptr);
+    return release(p);
+}
+cudaError_t cudaMallocHost(void** p, size_t bytes) { return allocate(p, bytes, false); }
+cudaError_t cudaFreeHost(void* p) { return cudaFree(p); }
