@@ -11,7 +11,6 @@ from sfumato.download.machine import Cpu, Gpu, Machine
 from sfumato.download.network import Network, memory_needed, pools, published
 from sfumato.engine import device
 from sfumato.engine.config import ModelConfig
-from sfumato.engine.model_file import TensorInfo
 
 GB = 1_000_000_000
 
@@ -63,11 +62,7 @@ def test_the_pools_are_those_of_the_engine(context: int, quant: str) -> None:
         canvas=256,
         context_length=262144,
     )
-    tensors = [TensorInfo(t.name, t.type, t.shape, 0, t.bytes) for t in net.tensors]
-    for profile in ("exact", "compact"):
-        weights = device.weight_bytes(tensors, profile)
-        needed = device.needed_bytes(weights, config, context, profile)
-        assert memory_needed(net, context, profile) == needed
+    assert memory_needed(net, context) == device.needed_bytes(net.weight_bytes, config, context)
 
 
 def test_full_layers_take_20480_bytes_a_token() -> None:
