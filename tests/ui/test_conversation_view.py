@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import msgspec
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 from sfumato.store.types import AnswerStats, Message
+from sfumato.ui.block_stack import BlockStack
 from sfumato.ui.conversation_view import KEPT_WIDGETS, ConversationView
 from sfumato.ui.message_widget import MessageWidget
+from sfumato.ui.prose_view import ProseView
 from sfumato.ui.theme import Theme
 
 
@@ -138,3 +141,44 @@ def test_the_keys_stay_in_the_conversation_when_their_message_goes(
     qtbot.waitUntil(first._row._buttons[0].hasFocus)
     view.show_messages(conversation(60)[1:], to_end=False)
     qtbot.waitUntil(view.hasFocus)
+
+
+def marked(view: ConversationView) -> list[str]:
+    found = []
+    for widget in shown(view):
+        for text in widget.findChildren(ProseView):
+            found += [place.cursor.selectedText() for place in text.extraSelections()]
+    return found
+
+
+def test_the_words_of_a_search_are_marked_where_they_begin_a_word(
+    qtbot: QtBot, theme: Theme
+) -> None:
+    view = ConversationView(theme, lambda _: False)
+    qtbot.addWidget(view)
+    view.resize(800, 600)
+    view.show()
+    text = "filler\n\n" * 60 + "A **Lantern** and a lan, no islands."
+    *before, last = conversation(40)
+    view.show_messages([*before, msgspec.structs.replace(last, text=text)], to_end=False)
+    view.scroll_to_message(40, "lan")
+    assert marked(view) == ["Lan", "lan"]
+    (widget,) = [widget for widget in shown(view) if widget.message.id == 40]
+    place = widget.mark_words("lan")
+    assert place is not None
+    top = widget.mapTo(view.viewport(), place.topLeft()).y()
+    assert 0 <= top < view.viewport().height()
+    view.mark_nothing()
+    assert marked(view) == []
+
+
+def test_words_are_marked_in_code_and_in_prompts(qtbot: QtBot, theme: Theme) -> None:
+    stack = BlockStack(theme)
+    qtbot.addWidget(stack)
+    stack.show_markdown("```\nlamp = 1\n```\n\n東京の lamp")
+    stack.height_for(400)
+    first = stack.mark_words("lamp")
+    assert first is not None
+    assert first.top() < stack.findChildren(ProseView)[0].y()
+    assert stack.mark_words("京") is not None
+    assert stack.mark_words("nowhere") is None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Sequence
 
-from PySide6.QtCore import QPointF, QRect, Signal
+from PySide6.QtCore import QPoint, QPointF, QRect, Signal
 from PySide6.QtWidgets import QWidget
 
 from sfumato.ui.code_block import CodeBlock
+from sfumato.ui.found_words import mark_words
 from sfumato.ui.markdown import Block, Code, Math, Plain, Prose, Table
 from sfumato.ui.math import MAX_COST_SHOWN, cost, formula
 from sfumato.ui.math_view import MathView
@@ -140,6 +141,18 @@ class BlockStack(QWidget):
         assert isinstance(view, ProseView)
         tail = view.tail()
         return (tail[0], tail[1] + QPointF(view.pos())) if tail else None
+
+    def mark_words(self, query: str) -> QRect | None:
+        """See found_words; the first place in coordinates of the stack."""
+        first = None
+        for view in self._views:
+            if isinstance(view, MathView):
+                continue
+            text = view.text_view if isinstance(view, CodeBlock) else view
+            place = mark_words(text, query, self._theme.colors.selection)
+            if place is not None and first is None:
+                first = place.translated(text.mapTo(self, QPoint(0, 0)))
+        return first
 
     def shown_text(self) -> str:
         """What can be read, a line a paragraph; formulas are their source."""

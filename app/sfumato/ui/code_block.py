@@ -106,6 +106,10 @@ class CodeBlock(QFrame):
         self._text.setGeometry(MARGIN_PX, header, inner, height)
         return header + height + MARGIN_PX
 
+    @property
+    def text_view(self) -> QPlainTextEdit:
+        return self._text
+
     def shown_text(self) -> str:
         return self._code.text
 

@@ -170,10 +170,17 @@ class ConversationView(QAbstractScrollArea):
                 bar.setValue(top - TOP_PX)
             self._place()
 
-    def scroll_to_message(self, message_id: int) -> None:
-        for number, entry in enumerate(self._entries):
-            if entry.message.id == message_id:
-                self.scroll_to(number)
+    def scroll_to_message(self, message_id: int, query: str = "") -> None:
+        """Bring a message into view, and in it the first of the words that were searched."""
+        self.mark_nothing()
+        widget = self.widget_of(message_id)
+        place = widget.mark_words(query) if widget is not None else None
+        if widget is not None and place is not None:
+            self.show_part(widget, place)
+
+    def mark_nothing(self) -> None:
+        for widget in self._widgets.values():
+            widget.mark_words("")
 
     def follow(self) -> None:
         """Go to the end and stay there."""

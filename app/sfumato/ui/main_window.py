@@ -96,6 +96,7 @@ class MainWindow(QMainWindow):
         self._shown_chat: int | None = None
         self._arrived: Path | None = None  # a model that waits for the end of an answer
         self._sidebar_wanted = True
+        self._query = ""  # what is searched for
         self._quitting = False
         self._answering = QElapsedTimer()
         self.setWindowTitle("Sfumato")
@@ -276,6 +277,9 @@ class MainWindow(QMainWindow):
         self.sidebar.show_chats(self._chats.all(), today, self._chats.folders())
 
     def _search(self, query: str) -> None:
+        self._query = query
+        if not query:
+            self.conversation.mark_nothing()
         if query:
             self.sidebar.show_hits(self._chats.search(query))
         else:
@@ -285,7 +289,7 @@ class MainWindow(QMainWindow):
         if chat_id != self._chats.chat_id:
             self._chats.open(chat_id)
         if message_id is not None:
-            self.conversation.scroll_to_message(message_id)
+            self.conversation.scroll_to_message(message_id, self._query)
 
     def new_chat(self, folder: str = "") -> None:
         self._chats.open_new(folder)

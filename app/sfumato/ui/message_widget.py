@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QAction, QEnterEvent, QFontMetricsF, QKeyEvent
 from PySide6.QtWidgets import QFrame, QLabel, QMenu, QPlainTextEdit, QToolButton, QWidget
 
 from sfumato.store.types import Message
 from sfumato.ui.action_row import ROW_PX, ActionRow
 from sfumato.ui.block_stack import BlockStack
+from sfumato.ui.found_words import mark_words
 from sfumato.ui.markdown import Plain
 from sfumato.ui.prose_view import ProseView
 from sfumato.ui.theme import Theme
@@ -194,6 +195,18 @@ class MessageWidget(QFrame):  # a frame, because screen readers pass over plain 
             self._thought.show_markdown(self.message.thinking, self.message.unsettled_thinking)
         self._thought.setVisible(shown)
         self.resized.emit()
+
+    def mark_words(self, query: str) -> QRect | None:
+        """Show where the words of a search stand; the first place, if there is one."""
+        part: QWidget | None = self._bubble_text or self._stack
+        place = None
+        if self._bubble_text is not None:
+            place = mark_words(self._bubble_text, query, self._theme.colors.selection)
+        elif self._stack is not None:
+            place = self._stack.mark_words(query)
+        if place is None or part is None:
+            return None
+        return place.translated(part.mapTo(self, QPoint(0, 0)))
 
     # Editing in place
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QElapsedTimer, Qt, Signal
+from PySide6.QtCore import QElapsedTimer, QLocale, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from sfumato.engine.protocol import Denoised, Finished
@@ -94,7 +94,7 @@ class StatusLine(QWidget):
             self.tr("%n block(s)", "", event.blocks),
             self.tr("%n step(s)", "", event.steps),
             self.tr("%n token(s)", "", event.tokens),
-            self.tr("%1 s").replace("%1", f"{event.seconds:.1f}"),
+            self.tr("%1 s").replace("%1", QLocale().toString(event.seconds, "f", 1)),
             self.tr("%1 tokens/s").replace("%1", f"{event.tokens_per_second:.0f}"),
         ]
         self.show_text(" · ".join(parts))
