@@ -48,6 +48,12 @@ def test_thinking_that_ran_out_of_steps_is_found_in_the_thinking(db, answered):
     assert answer.unsettled_thinking == ((3, 12),)
 
 
+def test_a_message_is_shown_where_its_blocks_cannot_be_read(db, answered):
+    db.execute("ALTER TABLE blocks RENAME TO lost")
+    answer = messages.get_message(db, answered[1].id)
+    assert (answer.text, answer.unsettled) == ("Rayleigh scattering.", ())
+
+
 def test_blocks_of_unknown_length_are_marked_nowhere(db, answered):
     db.execute("UPDATE blocks SET characters = 'many' WHERE position = 0")
     (answer,) = messages.load_conversation(db, answered[1].chat_id).messages[1:]

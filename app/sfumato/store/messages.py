@@ -470,14 +470,21 @@ def _message(db: sqlite3.Connection, row: tuple[Any, ...], versions: Iterable[in
 
 
 def _unsettled(db: sqlite3.Connection, message_id: int) -> tuple[Spans, Spans]:
-    """Where in the text and in the thinking of an answer its unsettled blocks stand."""
+    """Where in the text and in the thinking of an answer its unsettled blocks stand.
+
+    Nowhere, if that cannot be read: a message is shown whatever is damaged beside it.
+    """
+    try:
+        rows = db.execute(
+            "SELECT characters, thinking_characters, settled FROM blocks WHERE message_id = ?"
+            " ORDER BY position",
+            (message_id,),
+        ).fetchall()
+    except sqlite3.DatabaseError:
+        return (), ()
     found: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
     ends = [0, 0]
-    for *lengths, settled in db.execute(
-        "SELECT characters, thinking_characters, settled FROM blocks WHERE message_id = ?"
-        " ORDER BY position",
-        (message_id,),
-    ):
+    for *lengths, settled in rows:
         for at, (spans, length) in enumerate(zip(found, lengths, strict=True)):
             if not isinstance(length, int):  # damaged: what follows cannot be placed
                 return tuple(found[0]), tuple(found[1])
