@@ -97,7 +97,7 @@ def build(
     motion.ask()
     counter = TokenCounter(client, model, chats)
     summary = Summary(client, model, chats, generation, calls)
-    library = ModelLibrary(settings)
+    library = ModelLibrary(settings, held=lambda: model.held)
     self_test = SelfTest(client, model, generation, library.predicted_step_ms)
     health = StoreHealth(calls)
     window = MainWindow(

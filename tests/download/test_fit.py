@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sfumato.download import fit as fit_module
 from sfumato.download.fit import Verdict, cpu_step_seconds, fit, gpu_step_seconds
-from sfumato.download.machine import Cpu, Gpu, Machine
+from sfumato.download.machine import Cpu, Gpu, Held, Machine
 from sfumato.download.network import Network, memory_needed, pools, published
 from sfumato.engine import device
 from sfumato.engine.config import ModelConfig
@@ -149,6 +149,30 @@ def test_an_unknown_speed_is_not_made_up() -> None:
     unknown = dataclasses.replace(card(), bytes_per_second=0.0)
     assert gpu_step_seconds(network(), unknown) is None
     assert "per step" not in fit(network(), machine(unknown)).sentence
+
+
+def test_memory_of_our_own_model_is_free_for_another() -> None:
+    taken = dataclasses.replace(card(), free_bytes=7 * GB)
+    assert not fit(network(), machine(taken, ram=16 * GB)).runs
+    ours = machine(taken, ram=16 * GB).holding(Held("RTX 3090", 17 * GB))
+    result = fit(network(), ours)
+    assert result.verdict is Verdict.FITS
+    assert result.free_bytes == 24 * GB
+    assert "24.0 GB free without the loaded model" in result.sentence
+
+
+def test_memory_of_others_stays_theirs() -> None:
+    taken = dataclasses.replace(card(), free_bytes=20 * GB)
+    held = machine(taken).holding(Held("RTX 3090", 17 * GB))
+    assert held.gpus[0].ours_bytes == 0  # so much is not in use there at all
+    assert machine(taken).holding(Held("Another card", GB)) == machine(taken)
+
+
+def test_main_memory_of_our_own_model_is_free_for_another() -> None:
+    full = dataclasses.replace(machine(), ram_free_bytes=8 * GB)
+    assert not fit(network(), full).runs
+    assert fit(network(), full.holding(Held("", 18 * GB))).verdict is Verdict.CPU
+    assert full.holding(Held("", 100 * GB)).ram_available_bytes == full.ram_bytes
 
 
 @settings(deadline=None)

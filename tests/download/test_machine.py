@@ -1,5 +1,7 @@
 """Cards as NVML describes them, and one sentence for every way of having none."""
 
+import mmap
+import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -129,3 +131,13 @@ def test_this_machine_is_known() -> None:
     assert here.disk_free_bytes > 0
     assert here.cpu.cores >= 1
     assert machine.memory_bytes_per_second() > 1e8
+
+
+def test_private_memory_leaves_mapped_files_out(tmp_path: Path) -> None:
+    file = tmp_path / "weights"
+    file.write_bytes(bytes(64 << 20))
+    before = machine.private_bytes(os.getpid())
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, prot=mmap.PROT_READ) as mapped:
+        assert sum(mapped[::4096]) == 0
+        assert machine.private_bytes(os.getpid()) < before + (32 << 20)
+    assert machine.private_bytes(0) == 0

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 from fakes import answer_events
 from pytestqt.qtbot import QtBot
 from service_set import Services
-from sfumato.engine.protocol import CountTokens, Failed, Load, Unloaded
+from sfumato.download.machine import Held
+from sfumato.engine.protocol import CountTokens, Device, Failed, Load, Unloaded
 from sfumato.paths import built_in_guide
 from sfumato.services.motion import SystemMotion
 from sfumato.services.single_instance import SingleInstance
@@ -108,6 +110,22 @@ def test_a_chosen_model_is_remembered(qtbot: QtBot, make_services: Make, tmp_pat
     assert services.settings.current.model_path == str(tmp_path / "other.gguf")
     services.model.choose(None)
     assert services.model.is_guide
+
+
+def test_the_memory_of_a_loaded_model_is_told_by_the_name_of_its_card(
+    qtbot: QtBot, make_services: Make
+) -> None:
+    services = make_services()
+    model, engine = services.model, services.engine
+    assert model.held is None
+    engine.loaded = msgspec.structs.replace(engine.loaded, device="cuda:0")
+    model.start()
+    qtbot.waitUntil(lambda: model.state == "ready")
+    model.devices = [Device("cuda:0", "RTX 4090", 24 << 30, "compute capability 8.9")]
+    assert model.held == Held("RTX 4090", sum(engine.loaded.pools.values()))
+    engine.hold()
+    model.load()
+    assert model.held is None
 
 
 def test_a_load_that_is_faster_than_its_end_stays(qtbot: QtBot, make_services: Make) -> None:

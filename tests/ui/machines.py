@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sfumato.download.machine import Cpu, Gpu, Machine
+from sfumato.sentence import Sentence
 
 _GB = 10**9
 _DESKTOP = Cpu(
@@ -25,7 +26,6 @@ RTX_4090 = Gpu(
 )
 
 WITH_CARD = Machine((RTX_4090,), "", _DESKTOP, 64 * _GB, 51 * _GB, 412 * _GB)
-WITHOUT_CARD = Machine(
-    (), "This computer has no NVIDIA card.", _DESKTOP, 64 * _GB, 41 * _GB, 412 * _GB
-)
-SMALL = Machine((), "This computer has no NVIDIA card.", _LAPTOP, 16 * _GB, 9 * _GB, 41 * _GB)
+_NO_CARD = Sentence("Machine", "This computer has no NVIDIA card.")
+WITHOUT_CARD = Machine((), _NO_CARD, _DESKTOP, 64 * _GB, 41 * _GB, 412 * _GB)
+SMALL = Machine((), _NO_CARD, _LAPTOP, 16 * _GB, 9 * _GB, 41 * _GB)

@@ -265,6 +265,8 @@ def test_a_test_that_fails_says_why_and_can_be_run_again(
     assert run.test.view.sentence == "Too large by 3 GB."
     again = [b for b in run.test.findChildren(QPushButton) if b.text() == "Test again"]
     assert again[0].isVisible()
+    press(qtbot, run.back)
+    assert run.screen_shown is run.machine
 
 
 def test_the_result_of_a_test_in_the_background_is_told(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sfumato import __version__, paths
 from sfumato.download.machine import Machine
+from sfumato.sentence import Sentence
 
 _PACKAGES = (
     "PySide6-Essentials",
@@ -43,13 +44,22 @@ def why_no_gpu(machine: Machine, engine: Sequence[str], engine_has_gpu: bool) ->
     gpu = machine.best_gpu
     assert gpu is not None
     if engine_has_gpu:
-        return f"The GPU can be used: {gpu.name}, {gpu.free_bytes / 1e9:.1f} GB free."
+        return Sentence("Diagnostics", "The GPU can be used: {gpu}, {free} GB free.").filled(
+            gpu=gpu.name, free=f"{gpu.free_bytes / 1e9:.1f}"
+        )
     if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
-        return f"CUDA_VISIBLE_DEVICES hides {gpu.name}: unset it and start Sfumato again."
+        return Sentence(
+            "Diagnostics", "CUDA_VISIBLE_DEVICES hides {gpu}: unset it and start Sfumato again."
+        ).filled(gpu=gpu.name)
     # Neither the processor nor what belongs to another line (indented) explains it.
     said = " ".join(line for line in engine if not line.startswith(("cpu:", " ")))
-    said = said or "it says nothing"
-    return f"The driver has {gpu.name}, but the engine cannot use it: {said}"
+    if not said:
+        return Sentence(
+            "Diagnostics", "The driver has {gpu}, but the engine does not say why it cannot use it."
+        ).filled(gpu=gpu.name)
+    return Sentence(
+        "Diagnostics", "The driver has {gpu}, but the engine cannot use it: {said}"
+    ).filled(gpu=gpu.name, said=said)
 
 
 def report(machine: Machine, engine: Sequence[str], engine_has_gpu: bool) -> str:

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from sfumato.download.machine import Gpu, Machine
 from sfumato.download.network import Network, Tensor, is_expert, memory_needed
+from sfumato.sentence import Sentence
 
 CONTEXTS = (262144, 131072, 65536, 32768, 16384, 8192, 4096)
 LEAST_CONTEXT = CONTEXTS[-1]
@@ -59,57 +60,78 @@ def fit(
     """
     least = memory_needed(network, LEAST_CONTEXT)
     gpu = machine.best_gpu
-    if gpu is not None and least <= gpu.free_bytes:
-        context = longest_context(network, gpu.free_bytes)
+    if gpu is not None and least <= gpu.available_bytes:
+        context = longest_context(network, gpu.available_bytes)
+        needed = memory_needed(network, context)
         seconds = gpu_step_seconds(network, gpu)
-        about = f", about {_milliseconds(seconds)} per step" if seconds else ""
+        sentence = Sentence("Fit", "Fits {gpu} with {context}k context: needs {needed}, {free}.")
+        if seconds:
+            sentence = Sentence(
+                "Fit",
+                "Fits {gpu} with {context}k context: needs {needed}, {free}, "
+                "about {time} ms per step.",
+            )
         return Fit(
             Verdict.FITS,
-            f"Fits {gpu.name} with {context // 1024}k context: needs "
-            f"{_gb(memory_needed(network, context))}, {_gb(gpu.free_bytes)} free{about}.",
+            sentence.filled(
+                gpu=gpu.name,
+                context=str(context // 1024),
+                needed=_gb(needed),
+                free=_free(gpu.available_bytes, gpu.ours_bytes),
+                **_milliseconds(seconds),
+            ),
             context,
-            memory_needed(network, context),
-            gpu.free_bytes,
+            needed,
+            gpu.available_bytes,
             seconds,
         )
     if gpu is not None and experts_in_ram:
-        away = least - gpu.free_bytes
-        if away <= network.expert_bytes and away + _RAM_RESERVE <= machine.ram_free_bytes:
+        away = least - gpu.available_bytes
+        if away <= network.expert_bytes and away + _RAM_RESERVE <= machine.ram_available_bytes:
             seconds = gpu_step_seconds(network, gpu, away)
-            about = f", about {_milliseconds(seconds)} per step" if seconds else ""
+            sentence = Sentence("Fit", "Fits with {away} of experts in main memory.")
+            if seconds:
+                sentence = Sentence(
+                    "Fit", "Fits with {away} of experts in main memory, about {time} ms per step."
+                )
             return Fit(
                 Verdict.PARTLY,
-                f"Fits with {_gb(away)} of experts in main memory{about}.",
+                sentence.filled(away=_gb(away), **_milliseconds(seconds)),
                 LEAST_CONTEXT,
                 least,
-                gpu.free_bytes,
+                gpu.available_bytes,
                 seconds,
             )
-    short = (
-        f"{gpu.name} has too little memory (needs {_gb(least)}, {_gb(gpu.free_bytes)} free)"
-        if gpu is not None
-        else machine.no_gpu.rstrip(".") or "No card can be used"
-    )
-    room = machine.ram_free_bytes - _RAM_RESERVE
+    why: str = machine.no_gpu or Sentence("Fit", "No card can be used.")
+    if gpu is not None:
+        why = Sentence("Fit", "{gpu} has too little memory (needs {needed}, {free}).").filled(
+            gpu=gpu.name,
+            needed=_gb(least),
+            free=_free(gpu.available_bytes, gpu.ours_bytes),
+        )
+    available = machine.ram_available_bytes
+    room = available - _RAM_RESERVE
     if "avx2" in machine.cpu.features and least <= room:
         seconds = cpu_step_seconds(network, machine, ram_bytes_per_second)
-        about = f", about {seconds:.1f} s per step" if seconds else ""
-        return Fit(
-            Verdict.CPU,
-            f"{short}: CPU only{about}.",
-            longest_context(network, room),
-            least,
-            machine.ram_free_bytes,
-            seconds,
-        )
+        sentence = Sentence("Fit", "{why}: CPU only.").filled(why=why)
+        if seconds:
+            sentence = Sentence("Fit", "{why}: CPU only, about {time} s per step.").filled(
+                why=why, time=f"{seconds:.1f}"
+            )
+        return Fit(Verdict.CPU, sentence, longest_context(network, room), least, available, seconds)
     if "avx2" not in machine.cpu.features:
-        sentence = f"{short}, and the processor lacks AVX2: won't run."
-    else:
-        sentence = (
-            f"Won't fit: needs {_gb(least + _RAM_RESERVE)} of main memory, "
-            f"{_gb(machine.ram_free_bytes)} free. {short}."
+        sentence = Sentence("Fit", "{why}, and the processor lacks AVX2: won't run.").filled(
+            why=why
         )
-    return Fit(Verdict.TOO_LARGE, sentence, 0, least, machine.ram_free_bytes)
+    else:
+        sentence = Sentence(
+            "Fit", "Won't fit: needs {needed} of main memory, {free}. {why}."
+        ).filled(
+            needed=_gb(least + _RAM_RESERVE),
+            free=_free(available, machine.ram_ours_bytes),
+            why=why,
+        )
+    return Fit(Verdict.TOO_LARGE, sentence, 0, least, available)
 
 
 def longest_context(network: Network, free_bytes: int) -> int:
@@ -163,8 +185,14 @@ def _parts(network: Network, padding: float = _TILE_PADDING) -> list[tuple[list[
     ]
 
 
-def _milliseconds(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds * 1000:.0f} ms"
+def _milliseconds(seconds: float | None) -> dict[str, str]:
+    return {"time": f"{seconds * 1000:.0f}"} if seconds else {}
+
+
+def _free(available: int, ours: int) -> Sentence:
+    if ours:
+        return Sentence("Fit", "{free} free without the loaded model").filled(free=_gb(available))
+    return Sentence("Fit", "{free} free").filled(free=_gb(available))
 
 
 def _gb(count: int) -> str:

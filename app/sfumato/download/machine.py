@@ -9,8 +9,9 @@ import platform
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 import pynvml
 
 from sfumato import paths
+from sfumato.sentence import Sentence
 
 MIN_DRIVER = 525  # the first that runs programs built with CUDA 12
 MIN_COMPUTE_CAPABILITY = (8, 0)
@@ -59,7 +61,8 @@ _CPU_RATES = (
 @dataclass(frozen=True, slots=True)
 class Gpu:
     """One card. Rates are nominal: what its clocks and widths allow, not what was measured.
-    `reason` says in a part of a sentence why it is not usable."""
+    `reason` says in a part of a sentence why it is not usable. `ours_bytes`, beside the free ones,
+    are those of our own model, which makes way for another."""
 
     index: int
     name: str
@@ -72,10 +75,16 @@ class Gpu:
     fp16_per_second: float
     pcie_bytes_per_second: float
     reason: str = ""
+    ours_bytes: int = 0
 
     @property
     def usable(self) -> bool:
         return not self.reason
+
+    @property
+    def available_bytes(self) -> int:
+        """Of another model."""
+        return self.free_bytes + self.ours_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +100,17 @@ class Cpu:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Memory of our own model, on the device of that name ("" for main memory)."""
+
+    device: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
-    """`no_gpu` says in one sentence why there is no usable card, "" if there is one."""
+    """`no_gpu` says in one sentence why there is no usable card, "" if there is one.
+    `ram_ours_bytes` as `Gpu.ours_bytes`."""
 
     gpus: tuple[Gpu, ...]
     no_gpu: str
@@ -100,11 +118,30 @@ class Machine:
     ram_bytes: int
     ram_free_bytes: int
     disk_free_bytes: int
+    ram_ours_bytes: int = 0
+
+    @property
+    def ram_available_bytes(self) -> int:
+        """Of main memory, for another model."""
+        return self.ram_free_bytes + self.ram_ours_bytes
 
     @property
     def best_gpu(self) -> Gpu | None:
-        """The usable card with the most free memory."""
-        return max((g for g in self.gpus if g.usable), key=lambda g: g.free_bytes, default=None)
+        """The usable card with the most memory for a model."""
+        usable = (gpu for gpu in self.gpus if gpu.usable)
+        return max(usable, key=lambda gpu: gpu.available_bytes, default=None)
+
+    def holding(self, held: Held) -> "Machine":
+        """The same machine, with that much of what is not free known to be ours."""
+        if not held.device:
+            used = self.ram_bytes - self.ram_free_bytes
+            return replace(self, ram_ours_bytes=min(held.bytes, used))
+        gpus = list(self.gpus)
+        for at, gpu in enumerate(gpus):
+            if gpu.name == held.device and gpu.total_bytes - gpu.free_bytes >= held.bytes:
+                gpus[at] = replace(gpu, ours_bytes=held.bytes)
+                break
+        return replace(self, gpus=tuple(gpus))
 
 
 def look(folder: Path | None = None) -> Machine:
@@ -127,17 +164,29 @@ def look_at_gpus(nvml: Any = pynvml) -> tuple[tuple[Gpu, ...], str]:
         count = nvml.nvmlDeviceGetCount()
         gpus = tuple(_gpu(nvml, index, driver) for index in range(count))
     except nvml.NVMLError as error:
-        return (), f"The NVIDIA driver does not answer ({error}): restart the computer."
+        return (), Sentence(
+            "Machine", "The NVIDIA driver does not answer ({error}): restart the computer."
+        ).filled(error=str(error))
     finally:
         nvml.nvmlShutdown()
     if not gpus:
-        return (
-            (),
+        return (), Sentence(
+            "Machine",
             "The NVIDIA driver is there but reports no card: is it switched on and plugged in?",
         )
     if any(gpu.usable for gpu in gpus):
         return gpus, ""
-    return gpus, "; ".join(f"{gpu.name} cannot be used: {gpu.reason}" for gpu in gpus) + "."
+    return gpus, _unusable(gpus)
+
+
+def _unusable(gpus: Sequence[Gpu]) -> Sentence:
+    first, *others = gpus
+    why = Sentence("Machine", "{gpu} cannot be used: {reason}.").filled(
+        gpu=first.name, reason=first.reason
+    )
+    if not others:
+        return why
+    return Sentence("Machine", "{one}; {others}.").filled(one=why, others=_unusable(others))
 
 
 def _gpu(nvml: Any, index: int, driver: str) -> Gpu:
@@ -167,14 +216,18 @@ def _gpu(nvml: Any, index: int, driver: str) -> Gpu:
     )
     generation = int(ask("nvmlDeviceGetMaxPcieLinkGeneration", default=3))
     lanes = ask("nvmlDeviceGetMaxPcieLinkWidth", default=16)
-    reason = ""
+    reason: str = ""
     if capability < MIN_COMPUTE_CAPABILITY:
-        reason = (
-            f"its compute capability is {capability[0]}.{capability[1]} and "
-            f"{MIN_COMPUTE_CAPABILITY[0]}.{MIN_COMPUTE_CAPABILITY[1]} is needed (RTX 30 and later)"
+        reason = Sentence(
+            "Machine",
+            "its compute capability is {has} and {least} is needed (RTX 30 and later)",
+        ).filled(
+            has=".".join(map(str, capability)), least=".".join(map(str, MIN_COMPUTE_CAPABILITY))
         )
     elif _major(driver) < MIN_DRIVER:
-        reason = f"its driver {driver} is too old, {MIN_DRIVER} or later is needed"
+        reason = Sentence(
+            "Machine", "its driver {has} is too old, {least} or later is needed"
+        ).filled(has=driver, least=str(MIN_DRIVER))
     return Gpu(
         index=index,
         name=_text(nvml.nvmlDeviceGetName(handle)),
@@ -190,17 +243,26 @@ def _gpu(nvml: Any, index: int, driver: str) -> Gpu:
     )
 
 
-def _no_driver(nvml: Any, error: Exception) -> str:
+def _no_driver(nvml: Any, error: Exception) -> Sentence:
     code = getattr(error, "value", None)
     if code == nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH:
-        return "The NVIDIA driver was updated while in use: restart the computer."
+        return Sentence(
+            "Machine", "The NVIDIA driver was updated while in use: restart the computer."
+        )
     card = _has_nvidia_card()
     if card is False:
-        return "This computer has no NVIDIA card."
+        return Sentence("Machine", "This computer has no NVIDIA card.")
     if code == nvml.NVML_ERROR_NO_PERMISSION:
-        return "The NVIDIA driver may not be used by this account: ask whoever runs this computer."
-    have = "There is an NVIDIA card but no working driver" if card else "No NVIDIA driver was found"
-    return f"{have} ({error}): install driver {MIN_DRIVER} or later and restart the computer."
+        return Sentence(
+            "Machine",
+            "The NVIDIA driver may not be used by this account: ask whoever runs this computer.",
+        )
+    have = Sentence("Machine", "No NVIDIA driver was found.")
+    if card:
+        have = Sentence("Machine", "There is an NVIDIA card but no working driver.")
+    return Sentence(
+        "Machine", "{have} ({error}): install driver {least} or later and restart the computer."
+    ).filled(have=have, error=str(error), least=str(MIN_DRIVER))
 
 
 def _has_nvidia_card() -> bool | None:
@@ -234,6 +296,16 @@ def look_at_cpu() -> Cpu:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     known = set(flags.split())
     return Cpu(name, cores or 1, tuple(f for f in _CPU_FEATURES if f in known))
+
+
+def private_bytes(process_id: int) -> int:
+    """Main memory that a process has for itself, mapped files left out; 0 where unknown."""
+    try:
+        status = Path(f"/proc/{process_id}/status").read_text()
+    except OSError:
+        return 0
+    fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    return int(fields.get("RssAnon", "0 kB").split()[0]) * 1024
 
 
 def memory_bytes_per_second() -> float:

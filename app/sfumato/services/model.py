@@ -7,6 +7,7 @@ from typing import Literal
 
 from PySide6.QtCore import QObject, Signal
 
+from sfumato.download.machine import Held, private_bytes
 from sfumato.engine.protocol import (
     CancelLoad,
     Device,
@@ -68,6 +69,20 @@ class ModelService(QObject):
     @property
     def computes_on_gpu(self) -> bool:
         return self.loaded is not None and self.loaded.device.startswith("cuda")
+
+    @property
+    def held(self) -> Held | None:
+        """Memory that the loaded model gives back before another one is loaded."""
+        loaded = self.loaded
+        if loaded is None:
+            return None
+        pools = sum(loaded.pools.values())
+        if self.computes_on_gpu:
+            names = [device.name for device in self.devices if device.id == loaded.device]
+            return Held(names[0], pools) if names else None
+        # Weights that are mapped, not copied, are no memory that others lack.
+        process = self._client.process_id
+        return Held("", min(pools, private_bytes(process))) if process else None
 
     @property
     def can_cancel(self) -> bool:

@@ -22,7 +22,7 @@ from sfumato.download.downloader import Download, Progress, Stage
 from sfumato.download.fit import Fit, cpu_step_seconds, fit, gpu_step_seconds
 from sfumato.download.hub import Hub
 from sfumato.download.library import Found, Installed, Library, State
-from sfumato.download.machine import Machine, look, memory_bytes_per_second
+from sfumato.download.machine import Held, Machine, look, memory_bytes_per_second
 from sfumato.download.network import Network, published
 from sfumato.download.part import discard, unfinished
 from sfumato.engine.protocol import Device
@@ -88,12 +88,15 @@ class ModelLibrary(QObject):
         *,
         catalogue: Catalogue | None = None,
         hub: Callable[[], Hub] = Hub,
+        held: Callable[[], Held | None] = lambda: None,
     ) -> None:
+        """`held`: the memory of the model that is loaded; another one may have it."""
         super().__init__(parent)
         self._settings = settings
         self._catalogue = catalogue or Catalogue()
         self._library = Library(self._catalogue)
         self._hub = hub
+        self._held = held
         self._pool = ThreadPoolExecutor(1, "model-library")
         self._transfers: dict[str, _Transfer] = {}
         self._errors: dict[str, str] = {}
@@ -171,11 +174,13 @@ class ModelLibrary(QObject):
     def refresh(self) -> None:
         """Look at machine, disk and list again; `changed` follows."""
         if not self._closed:
-            self._pool.submit(self._look)
+            self._pool.submit(self._look, self._held())
 
-    def _look(self) -> None:
+    def _look(self, held: Held | None) -> None:
         try:
             machine = look(self.folder)
+            if held is not None:
+                machine = machine.holding(held)
             speed = memory_bytes_per_second()
             begun = {part.final: part for part in unfinished(self.folder)}
             installed = self._library.models

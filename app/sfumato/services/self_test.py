@@ -26,6 +26,7 @@ from sfumato.engine.protocol import (
     Message,
     Prefilled,
 )
+from sfumato.sentence import Sentence
 from sfumato.services.engine_client import EngineClient
 from sfumato.services.generation import Generation
 from sfumato.services.model import ModelService
@@ -120,7 +121,11 @@ class SelfTest(QObject):
                 self._end(
                     Report(False, failure.message, failure.advice)
                     if failure
-                    else Report(False, "The engine is not running.", "Start it again.")
+                    else Report(
+                        False,
+                        Sentence("SelfTest", "The engine is not running."),
+                        Sentence("SelfTest", "Start it again."),
+                    )
                 )
             case "off":
                 self._set("loading")
@@ -165,13 +170,20 @@ class SelfTest(QObject):
             case Finished() if self._step_ms and event.reason != "stopped":
                 self._end(self._judge())
             case Finished():
-                self._end(Report(False, "The test was interrupted.", "Test again."))
+                self._end(
+                    Report(
+                        False,
+                        Sentence("SelfTest", "The test was interrupted."),
+                        Sentence("SelfTest", "Test again."),
+                    )
+                )
             case Failed():
                 self._end(Report(False, event.message, event.advice))
 
     def _engine_ended(self, reason: str) -> None:
         if self.stage in ("reading", "stepping"):
-            self._end(Report(False, reason or "The engine was closed during the test."))
+            closed = Sentence("SelfTest", "The engine was closed during the test.")
+            self._end(Report(False, reason or closed))
 
     def _judge(self) -> Report:
         loaded = self._model.loaded
@@ -182,31 +194,52 @@ class SelfTest(QObject):
         path = Path(loaded.path)
         predicted = self._predict(path, device)
         on_gpu = device.id != "cpu"
-        where = device.name if on_gpu else f"the CPU ({device.name})"
+        where: str = device.name
+        if not on_gpu:
+            where = Sentence("SelfTest", "the CPU ({name})").filled(name=device.name)
         if not math.isfinite(self._mean_entropy):
             return Report(
                 False,
-                f"The model computes wrongly on {where}: what it predicts is not a number.",
-                "Update its driver, or let the model compute on the CPU (Settings).",
+                Sentence(
+                    "SelfTest",
+                    "The model computes wrongly on {device}: what it predicts is not a number.",
+                ).filled(device=where),
+                Sentence(
+                    "SelfTest",
+                    "Update its driver, or let the model compute on the CPU (Settings).",
+                ),
                 device.id,
                 ms,
             )
+        sentence = Sentence("SelfTest", "It works: {time} per step on {device}.")
         if predicted is not None:
-            beside = f"; about {duration(predicted)} was predicted"
+            sentence = Sentence(
+                "SelfTest",
+                "It works: {time} per step on {device}; about {predicted} was predicted.",
+            )
         elif loaded.expected_ms_per_step is not None:
             predicted = loaded.expected_ms_per_step
-            beside = f"; a trial step at loading took {duration(predicted)}"
-        else:
-            beside = ""
+            sentence = Sentence(
+                "SelfTest",
+                "It works: {time} per step on {device}; a trial step at loading took {predicted}.",
+            )
+        beside = {} if predicted is None else {"predicted": duration(predicted)}
         advice = ""
         if not on_gpu and any(d.id != "cpu" for d in self._model.devices):
             advice = loaded.placement
         elif predicted is not None and ms > SLOW * predicted:
-            busy = "the card" if on_gpu else "the processor"
-            advice = f"That is slow: other programs may be using {busy}, or it saves power."
+            advice = Sentence(
+                "SelfTest",
+                "That is slow: other programs may be using the processor, or it saves power.",
+            )
+            if on_gpu:
+                advice = Sentence(
+                    "SelfTest",
+                    "That is slow: other programs may be using the card, or it saves power.",
+                )
         return Report(
             True,
-            f"It works: {duration(ms)} per step on {where}{beside}.",
+            sentence.filled(time=duration(ms), device=where, **beside),
             advice,
             device.id,
             ms,

@@ -186,9 +186,10 @@ class FirstRun(QWidget):
             self.close_run()
 
     def go_back(self) -> None:
-        at = self._stack.currentIndex()
-        if at > 0:
-            self._go(self._screens[at - 1])
+        before = {self.machine: self.hello, self.download: self.machine, self.test: self.machine}
+        screen = before.get(self.screen_shown)
+        if screen is not None:
+            self._go(screen)
 
     def close_run(self) -> None:
         """Done, or skipped: it does not come by itself again."""
@@ -243,6 +244,7 @@ class FirstRun(QWidget):
 
     def _show_buttons(self) -> None:
         screen = self.screen_shown
-        self.back.setVisible(screen in (self.machine, self.download))
+        can_choose = screen is self.test and self.test.failed
+        self.back.setVisible(can_choose or screen in (self.machine, self.download))
         self.skip.setVisible(screen is not self.test)
         self.next.setText(screen.next_text())

@@ -18,6 +18,7 @@ from sfumato.download.machine import Machine
 from sfumato.services.diagnosis import engine_lines
 from sfumato.services.model import ModelService
 from sfumato.services.model_library import ModelLibrary
+from sfumato.ui.spoken import spoken
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import button, label
 
@@ -119,9 +120,9 @@ class GpuDialog(QDialog):
             self._answer.setText(self.tr("Looking at this computer …"))
             return
         said, has_gpu = engine_lines(model.devices, model.loaded, model.failure)
-        self._answer.setText(self._sentence(machine, said, has_gpu))
+        self._answer.setText(spoken(self._sentence(machine, said, has_gpu)))
         facts = [
-            (self.tr("The driver says"), _driver(machine)),
+            (self.tr("The driver says"), self._driver(machine)),
             (
                 self.tr("The engine says"),
                 "\n".join(line for line in said if not line.startswith(" ")),
@@ -144,12 +145,14 @@ class GpuDialog(QDialog):
             return model.loaded.placement
         return diagnostics.why_no_gpu(machine, said, has_gpu)
 
-
-def _driver(machine: Machine) -> str:
-    lines = [
-        f"{gpu.name}, driver {gpu.driver}, compute capability "
-        + ".".join(map(str, gpu.compute_capability))
-        + (f": {gpu.reason}" if gpu.reason else "")
-        for gpu in machine.gpus
-    ]
-    return "\n".join(lines) or machine.no_gpu
+    def _driver(self, machine: Machine) -> str:
+        lines = []
+        for gpu in machine.gpus:
+            line = (
+                self.tr("%1, driver %2, compute capability %3")
+                .replace("%1", gpu.name)
+                .replace("%2", gpu.driver)
+                .replace("%3", ".".join(map(str, gpu.compute_capability)))
+            )
+            lines.append(f"{line}: {spoken(gpu.reason)}" if gpu.reason else line)
+        return "\n".join(lines) or spoken(machine.no_gpu)

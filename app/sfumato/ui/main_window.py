@@ -50,6 +50,7 @@ from sfumato.ui.models_page import ModelsPage
 from sfumato.ui.recording_view import RecordingView
 from sfumato.ui.settings_dialog import SettingsDialog
 from sfumato.ui.settled_view import SettledView
+from sfumato.ui.spoken import spoken
 from sfumato.ui.status_line import StatusLine
 from sfumato.ui.theme import Theme
 from sfumato.ui.top_bar import TopBar
@@ -540,10 +541,13 @@ class MainWindow(QMainWindow):
         )
 
     def _show_failure(self, failure: Failed) -> None:
-        if failure.kind in ("crash", "protocol", "internal", "memory"):
-            action, act = self.tr("Start again"), self._model.restart
-        elif failure.kind in ("model_file", "model_gone", "device") and not self._model.is_guide:
+        of_model = failure.kind in ("model_file", "model_gone", "device") or (
+            failure.kind == "memory" and self._model.state == "failed"
+        )
+        if of_model and not self._model.is_guide:
             action, act = self.tr("Use the built-in guide"), lambda: self._model.choose(None)
+        elif failure.kind in ("crash", "protocol", "internal", "memory"):
+            action, act = self.tr("Start again"), self._model.restart
         elif failure.kind == "context" and self._generation.last_failed is not None:
             self._offer_room(failure.message, failure.advice, self._generation.last_failed)
             return
@@ -730,10 +734,13 @@ class MainWindow(QMainWindow):
         if self._first_run_shown or self._pages.currentWidget() is self.models_page:
             return
         if report.works:
-            self.banner.show_notice(report.sentence)
+            self.banner.show_notice(spoken(report.sentence))
         else:
             self.banner.show_error(
-                report.sentence, report.advice, self.tr("Test again"), self._self_test.run
+                spoken(report.sentence),
+                spoken(report.advice),
+                self.tr("Test again"),
+                self._self_test.run,
             )
 
     # First run

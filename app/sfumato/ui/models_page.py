@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
+    QMessageBox,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -23,10 +24,12 @@ from sfumato.paths import built_in_guide
 from sfumato.services.model import ModelService
 from sfumato.services.model_library import ModelLibrary, ModelRow
 from sfumato.services.self_test import SelfTest
+from sfumato.ui.spoken import spoken
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import IconButton, button, label
 
 GUIDE_ID = "guide"
+HEAD_PX = 32
 
 
 class ModelCard(QFrame):
@@ -53,6 +56,7 @@ class ModelCard(QFrame):
         self._figures.setFont(theme.figures_font(12))
         self._buttons: dict[str, QPushButton] = {}
         head = QHBoxLayout()
+        head.addStrut(theme.px(HEAD_PX))  # the title stands where it stands beside buttons
         head.setSpacing(8)
         head.addWidget(self._title)
         head.addWidget(self._size)
@@ -68,6 +72,7 @@ class ModelCard(QFrame):
             ("check", self.tr("Check"), "quiet"),
             ("remove", self.tr("Remove"), "quiet"),
             ("use", self.tr("Use"), ""),
+            ("use_anyway", self.tr("Load anyway…"), ""),
         ):
             made = button(text, role, partial(self._act, what))
             self._buttons[what] = made
@@ -110,14 +115,16 @@ class ModelCard(QFrame):
         self._size.setText(" · ".join(part for part in (size, state) if part))
         self._note.setText(row.note)
         self._note.setVisible(bool(row.note))
-        self._fit.setText(row.fit.sentence if row.fit else "")
+        self._fit.setText(spoken(row.fit.sentence) if row.fit else "")
         self._fit.setVisible(row.fit is not None and row.state != "busy")
         error = row.error or failure
         self._error.setText(error)
         self._error.setVisible(bool(error))
         self._show_progress(row, loading)
-        self._show_buttons(row, in_use=in_use or loading is not None, recommended=recommended)
-        self._buttons["cancel_load"].setVisible(cancellable)
+        self._show_buttons(row, in_use=in_use, recommended=recommended)
+        if loading is not None:
+            for what, made in self._buttons.items():
+                made.setVisible(what == "cancel_load" and cancellable)
 
     def _show_progress(self, row: ModelRow, loading: float | None) -> None:
         progress = row.progress
@@ -178,6 +185,7 @@ class ModelCard(QFrame):
         paused = progress is not None and progress.stage in (Stage.PAUSED, Stage.WAITING)
         transferring = progress is None or progress.stage is not Stage.CHECKING
         busy = row.state == "busy" and row.id != str(row.path)
+        runs = row.fit is None or row.fit.runs
         shown = {
             "download": row.state == "absent",
             "resume": row.state == "begun" or (busy and paused),
@@ -188,7 +196,8 @@ class ModelCard(QFrame):
             "cancel_load": False,
             "check": row.state in ("here", "changed") and row.id != GUIDE_ID,
             "remove": row.state in ("here", "changed", "missing") and row.id != GUIDE_ID,
-            "use": row.state == "here" and not in_use,
+            "use": row.state == "here" and not in_use and runs,
+            "use_anyway": row.state == "here" and not in_use and not runs,
         }
         for what, made in self._buttons.items():
             made.setVisible(shown[what])
@@ -214,6 +223,14 @@ class ModelCard(QFrame):
             widget.hide()
         for what, made in self._buttons.items():
             made.setVisible(what == "import")
+
+    @property
+    def offers(self) -> list[str]:
+        return list(self._buttons)
+
+    @property
+    def error(self) -> str:
+        return self._error.text() if not self._error.isHidden() else ""
 
     @property
     def figures(self) -> str:
@@ -244,6 +261,7 @@ class ModelsPage(QWidget):
         self._library = library
         self._self_test = self_test
         self._model = model
+        self._loaded = model.loaded
         self._cards: dict[str, ModelCard] = {}
         column = QWidget()
         self._box = QVBoxLayout(column)
@@ -301,7 +319,7 @@ class ModelsPage(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(area)
         library.changed.connect(self._show)
-        model.changed.connect(self._show)
+        model.changed.connect(self._follow)
         self_test.changed.connect(self._show_test)
         theme.changed.connect(self._restyle)
         self._restyle()
@@ -318,7 +336,7 @@ class ModelsPage(QWidget):
         if test.running:
             self._tested.setText(self.tr("Testing the model in use …"))
         elif report is not None:
-            self._tested.setText(f"{report.sentence} {report.advice}".strip())
+            self._tested.setText(f"{spoken(report.sentence)} {spoken(report.advice)}".strip())
         role = "danger" if report is not None and not report.works else ""
         self._tested.setProperty("role", role)
         self._tested.style().unpolish(self._tested)
@@ -332,6 +350,14 @@ class ModelsPage(QWidget):
 
     def _restyle(self) -> None:
         self._column.setMaximumWidth(self._theme.column_px + 48)
+
+    def _follow(self) -> None:
+        """What is loaded decides how much memory another model may have."""
+        if self._model.loaded is not self._loaded:
+            self._loaded = self._model.loaded
+            if self.isVisible():
+                self._library.refresh()
+        self._show()
 
     def _guide(self) -> ModelRow:
         path = built_in_guide()
@@ -350,7 +376,7 @@ class ModelsPage(QWidget):
         used = model.computes_on_gpu
         self._gpu.setText(self.tr("Diagnostics") if used else self.tr("Why is my GPU not used?"))
         self._machine.setText(
-            machine_sentence(machine) if machine else self.tr("Looking at this computer …")
+            MachineWords().sentence(machine) if machine else self.tr("Looking at this computer …")
         )
         recommended = self._library.recommended
         seen = []
@@ -405,8 +431,30 @@ class ModelsPage(QWidget):
                 library.remove(row.path)
             case "use":
                 self.chosen.emit(row.path)
+            case "use_anyway" if row.path is not None and self._is_wanted_anyway(row):
+                self.chosen.emit(row.path)
             case "cancel_load":
                 self.load_cancelled.emit()
+
+    def _is_wanted_anyway(self, row: ModelRow) -> bool:
+        """Whether the person, told the numbers, still wants a model that will not fit."""
+        assert row.fit is not None
+        question = QMessageBox(self)
+        question.setIcon(QMessageBox.Icon.NoIcon)
+        question.setTextFormat(Qt.TextFormat.PlainText)
+        question.setWindowTitle(self.tr("Load anyway?"))
+        question.setText(spoken(row.fit.sentence))
+        question.setInformativeText(
+            self.tr(
+                "Loading may make this computer slow for minutes. If memory runs out, the load "
+                "ends with a message; your chats are safe."
+            )
+        )
+        load = question.addButton(self.tr("Load anyway"), QMessageBox.ButtonRole.AcceptRole)
+        cancel = question.addButton(self.tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
+        question.setDefaultButton(cancel)
+        question.exec()
+        return question.clickedButton() is load
 
 
 def gigabytes(count: int) -> str:
@@ -416,14 +464,27 @@ def gigabytes(count: int) -> str:
     return f"{count / 1e6:.0f} MB"
 
 
-def machine_sentence(machine: Machine) -> str:
-    gpu = machine.best_gpu
-    first = (
-        f"{gpu.name}, {gigabytes(gpu.free_bytes)} of {gigabytes(gpu.total_bytes)} free"
-        if gpu
-        else machine.no_gpu
-    )
-    return (
-        f"{first.rstrip('.')} · {gigabytes(machine.ram_free_bytes)} of memory free · "
-        f"{gigabytes(machine.disk_free_bytes)} of disk free"
-    )
+class MachineWords(QObject):
+    """This computer in the words of the window."""
+
+    def gpu(self, machine: Machine) -> str:
+        gpu = machine.best_gpu
+        if gpu is None:
+            return spoken(machine.no_gpu)
+        free = self.free(gpu.free_bytes, gpu.total_bytes)
+        if not gpu.ours_bytes:
+            return f"{gpu.name}, {free}"
+        ours = self.tr("%1 held by the loaded model").replace("%1", gigabytes(gpu.ours_bytes))
+        return f"{gpu.name}, {free}, {ours}"
+
+    def free(self, free: int, total: int) -> str:
+        words = self.tr("%1 of %2 free")
+        return words.replace("%1", gigabytes(free)).replace("%2", gigabytes(total))
+
+    def disk(self, machine: Machine) -> str:
+        return self.tr("%1 free").replace("%1", gigabytes(machine.disk_free_bytes))
+
+    def sentence(self, machine: Machine) -> str:
+        memory = self.tr("%1 of memory free").replace("%1", gigabytes(machine.ram_free_bytes))
+        disk = self.tr("%1 of disk free").replace("%1", gigabytes(machine.disk_free_bytes))
+        return " · ".join((self.gpu(machine).rstrip("."), memory, disk))

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from sfumato.services.model import ModelService
 from sfumato.services.self_test import STEPS, SelfTest, duration
+from sfumato.ui.spoken import spoken
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import label
 
@@ -87,11 +88,11 @@ class SelfTestView(QWidget):
             name.style().polish(name)
             figures.setText(self._figures(at, done))
         self._sentence.setFont(theme.interface_font(15, semibold=True))
-        self._sentence.setText(report.sentence if report else self._waiting())
+        self._sentence.setText(spoken(report.sentence) if report else self._waiting())
         self._sentence.setProperty("role", "" if report is None or report.works else "danger")
         self._sentence.style().unpolish(self._sentence)
         self._sentence.style().polish(self._sentence)
-        self._advice.setText(report.advice if report else "")
+        self._advice.setText(spoken(report.advice) if report else "")
         self._advice.setVisible(bool(report and report.advice))
 
     def _waiting(self) -> str:

@@ -21,7 +21,8 @@ from sfumato.services.model_library import ModelLibrary, ModelRow
 from sfumato.services.settings import SettingsService
 from sfumato.ui.first_run_pages.screen import Screen
 from sfumato.ui.memory_bar import MemoryBar, Share
-from sfumato.ui.models_page import gigabytes
+from sfumato.ui.models_page import MachineWords, gigabytes
+from sfumato.ui.spoken import spoken
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import ElidedLabel, button, label
 
@@ -155,7 +156,13 @@ class MachineScreen(Screen):
         if machine is None:
             self.say(self.tr("This computer"), self.tr("Looking at this computer …"))
             return
-        facts = (_gpu(machine), machine.cpu.name, *_memory_and_disk(machine))
+        words = MachineWords()
+        facts = (
+            words.gpu(machine),
+            machine.cpu.name,
+            words.free(machine.ram_free_bytes, machine.ram_bytes),
+            words.disk(machine),
+        )
         for value, text in zip(self._values, facts, strict=True):
             value.setText(text)
             value.setFont(self.theme.figures_font())
@@ -207,7 +214,7 @@ class MachineScreen(Screen):
             }[fit.verdict],
         )
         self._note.setText(row.note)
-        self._verdict.setText(fit.sentence)
+        self._verdict.setText(spoken(fit.sentence))
         self._verdict.setProperty("role", "" if fit.runs else "danger")
         self._verdict.style().unpolish(self._verdict)
         self._verdict.style().polish(self._verdict)
@@ -239,7 +246,7 @@ class MachineScreen(Screen):
         gpu = machine.best_gpu
         on_gpu = gpu is not None and row.fit is not None and row.fit.verdict is not Verdict.CPU
         total = gpu.total_bytes if gpu and on_gpu else machine.ram_bytes
-        free = gpu.free_bytes if gpu and on_gpu else machine.ram_free_bytes
+        free = gpu.available_bytes if gpu and on_gpu else machine.ram_available_bytes
         share = Share(total, total - free, needs.weights, needs.kv, needs.workspace)
         self._context.setText(self.tr("%1k tokens").replace("%1", f"{self.context // 1024}"))
         self._context.setFont(self.theme.figures_font())
@@ -285,17 +292,3 @@ class MachineScreen(Screen):
             button(self.tr("Use this file"), "", lambda: self.found_chosen.emit(found.path))
         )
         return made
-
-
-def _gpu(machine: Machine) -> str:
-    gpu = machine.best_gpu
-    if gpu is None:
-        return machine.no_gpu
-    return f"{gpu.name}, {gigabytes(gpu.free_bytes)} of {gigabytes(gpu.total_bytes)} free"
-
-
-def _memory_and_disk(machine: Machine) -> tuple[str, str]:
-    return (
-        f"{gigabytes(machine.ram_free_bytes)} of {gigabytes(machine.ram_bytes)} free",
-        f"{gigabytes(machine.disk_free_bytes)} free",
-    )

@@ -45,6 +45,11 @@ class TestScreen(Screen):
         model.changed.connect(self._show)
         self._show()
 
+    @property
+    def failed(self) -> bool:
+        report = self._test.report
+        return report is not None and not report.works
+
     def next_text(self) -> str:
         return self.tr("Start chatting")
 
@@ -61,6 +66,6 @@ class TestScreen(Screen):
             self.tr("A few real steps show that the model computes, where, and how fast."),
         )
         self.cancel.setVisible(self._model.can_cancel)
-        self._again.setVisible(report is not None and not report.works)
+        self._again.setVisible(self.failed)
         self._why.setVisible(report is not None and not self._model.computes_on_gpu)
         self.changed.emit()
