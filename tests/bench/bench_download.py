@@ -2,14 +2,18 @@
 
     python tests/bench/bench_download.py [GIB] [REPETITIONS]
 
-Prints medians and ratios, and what SHA-256 alone does on this machine. A download ends when the
-file is verified and safe on the disk, so curl is also timed with the fsync that it does not do. The
-server is a process of its own that sends with sendfile, so that it is not what is measured.
+Prints medians and ratios, and what SHA-256 alone does on this machine; appends them to
+results/download.csv. A download ends when the file is verified and safe on the disk. curl does
+neither: it is also timed with an fsync, and with an fsync and a SHA-256 after it. The server is a
+process of its own that sends with sendfile, so that it is not what is measured; the works take
+turns in an order that is drawn anew, so that neither a busy moment nor what one leaves behind
+meets always the same.
 """
 
+import csv
 import hashlib
 import os
-import platform
+import random
 import shutil
 import socket
 import statistics
@@ -22,10 +26,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sfumato.download.catalogue import Model
-from sfumato.download.downloader import Download
+from sfumato.download.downloader import Download, sha256_of
 from sfumato.download.hub import Hub, RemoteFile
+from sfumato.download.machine import look_at_cpu
 
 GIB = 1 << 30
+RESULTS = Path(__file__).with_name("results") / "download.csv"
+COLUMNS = (
+    "processor",
+    "cores",
+    "gib",
+    "repetitions",
+    "work",
+    "gb_per_s",
+    "least",
+    "most",
+    "beside_curl",
+)
 
 
 def serve(source: Path) -> None:
@@ -115,38 +132,45 @@ def measure(folder: Path, url: str, size: int, sha256: str, repetitions: int) ->
         with (folder / "curl").open("rb+") as file:
             os.fsync(file.fileno())
 
+    def curl_fsync_and_sha256() -> None:
+        curl_and_fsync()
+        assert sha256_of(folder / "curl") == sha256
+
     def ours(connections: int) -> None:
         done = Download(model, folder / "ours", hub, connections=connections).run()
         assert done is not None
 
     works: dict[str, Callable[[], None]] = {
         "curl": curl,
-        "curl and fsync": curl_and_fsync,
+        "curl, fsync": curl_and_fsync,
+        "curl, fsync, SHA-256": curl_fsync_and_sha256,
         "4 connections": lambda: ours(4),
         "1 connection": lambda: ours(1),
     }
     rates: dict[str, list[float]] = {name: [] for name in works}
+    order = list(works.items())
     for _ in range(repetitions):
-        for name, work in works.items():
+        random.shuffle(order)
+        for name, work in order:
             os.sync()
             rates[name].append(size / seconds(work) / 1e9)
             (folder / "curl").unlink(missing_ok=True)
             shutil.rmtree(folder / "ours", ignore_errors=True)
-    hashing = statistics.median(
-        len(block) / seconds(lambda: hashlib.sha256(block)) / 1e9 for _ in range(10)
-    )
-    print(
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {size / GIB:g} GiB"
-    )
-    for name, values in rates.items():
-        median = statistics.median(values)
-        spread = f"{min(values):.2f} to {max(values):.2f}"
-        beside = " and ".join(
-            f"{median / statistics.median(rates[other]):.2f} of {other}"
-            for other in ("curl", "curl and fsync")
-        )
-        print(f"{name:14} {median:5.2f} GB/s ({spread}), {beside}")
-    print(f"{'SHA-256 alone':14} {hashing:5.2f} GB/s")
+    hashing = [len(block) / seconds(lambda: hashlib.sha256(block)) / 1e9 for _ in range(10)]
+    cpu = look_at_cpu()
+    print(f"{cpu.name}, {cpu.cores} cores, {size / GIB:g} GiB, {repetitions} repetitions")
+    of_curl = statistics.median(rates["curl"])
+    new = not RESULTS.exists()
+    with RESULTS.open("a", newline="") as file:
+        table = csv.writer(file)
+        if new:
+            table.writerow(COLUMNS)
+        for name, values in [*rates.items(), ("SHA-256 alone", hashing)]:
+            median, least, most = statistics.median(values), min(values), max(values)
+            beside = median / of_curl
+            print(f"{name:21} {median:5.2f} GB/s ({least:.2f} to {most:.2f}), {beside:.2f} of curl")
+            figures = [f"{figure:.3f}" for figure in (median, least, most, beside)]
+            table.writerow([cpu.name, cpu.cores, f"{size / GIB:g}", repetitions, name, *figures])
 
 
 if __name__ == "__main__":

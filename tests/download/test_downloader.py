@@ -9,13 +9,16 @@ from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 from random import Random
+from typing import Any, ClassVar
 
+import httpcore
 import pytest
 from download.conftest import FastClock, Heard
 from download.hub_server import MIB, Content, Fault, LocalHub
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sfumato.download.downloader import Download, Progress, Stage
+from sfumato.download import downloader
+from sfumato.download.downloader import READ_BYTES, Download, Progress, Stage
 from sfumato.download.part import Header, Part, discard, journal_path, part_path, unfinished
 from sfumato.errors import DownloadError
 
@@ -437,3 +440,64 @@ def test_nothing_is_asked_of_the_network_when_only_the_renaming_is_left(
     assert done is not None
     assert_whole(done.path, hub.files["model.gguf"])
     assert len(hub.requests) == asked
+
+
+# As fast as a disk
+
+
+def test_a_read_may_bring_more_than_the_http_library_asks_for_by_itself() -> None:
+    asked: list[int] = []
+
+    class Stream(httpcore.NetworkStream):
+        answer: ClassVar = [b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n", b"body"]
+
+        def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+            asked.append(max_bytes)
+            return self.answer[len(asked) - 1]
+
+        def write(self, buffer: bytes, timeout: float | None = None) -> None:
+            pass
+
+        def close(self) -> None:
+            pass
+
+        def get_extra_info(self, info: str) -> None:
+            return None
+
+    class Backend(httpcore.NetworkBackend):
+        def connect_tcp(self, *args: object, **options: object) -> Stream:
+            return Stream()
+
+    with httpcore.ConnectionPool(network_backend=Backend()) as pool:
+        assert pool.request("GET", "http://hub/").content == b"body"
+    assert asked == [READ_BYTES, READ_BYTES]
+
+
+@pytest.mark.parametrize(("fast", "connections"), [(0.0, 1), (float("inf"), 3)])
+def test_only_a_slow_line_gets_more_than_one_connection(
+    hub: LocalHub,
+    download: Prepare,
+    monkeypatch: pytest.MonkeyPatch,
+    fast: float,
+    connections: int,
+) -> None:
+    monkeypatch.setattr(downloader, "_FAST", fast)
+    under_way, most = [], []
+    together = threading.Barrier(connections)
+    fetch = Download._fetch
+
+    def watched(self: Download, *args: Any) -> None:
+        under_way.append(1)
+        most.append(len(under_way))
+        try:
+            if len(most) <= connections:
+                together.wait(60)  # the first goes on once the others came
+            fetch(self, *args)
+        finally:
+            under_way.pop()
+
+    monkeypatch.setattr(Download, "_fetch", watched)
+    done = download(connections=3).run()
+    assert done is not None
+    assert_whole(done.path, hub.files["model.gguf"])
+    assert max(most) == connections

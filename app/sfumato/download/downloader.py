@@ -31,6 +31,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import filelock
+import httpcore
 import httpx
 import msgspec
 
@@ -62,9 +63,16 @@ _LONGEST_RETRY_AFTER = 300.0
 _TICK_SECONDS = 0.25
 # Chunks asked for in one request: long enough that a round trip does not matter.
 _RUN_CHUNKS = 8
+# Bytes a second beyond which one connection is enough: more of them would only take processor time
+# from it and from the hasher. The first goes alone until its speed is known.
+_FAST = 300e6
 # Between two journal records of a chunk: what a kill can lose on each connection.
 _RECORD_BYTES = 1 << 20
 _TIMEOUT = httpx.Timeout(STALL_SECONDS, connect=15.0)
+# What one read of a connection may bring. The 64 KiB of httpcore make a fast line wait for Python:
+# a read costs the same whatever it brings.
+READ_BYTES = 512 << 10
+httpcore.HTTP11Connection.READ_NUM_BYTES = READ_BYTES
 _SMOOTHING_SECONDS = 5.0
 # Answers with the whole file, in a row, before we believe that the server has no ranges.
 WHOLE_ANSWERS = 4
@@ -219,6 +227,7 @@ class Download:
         self._note = ""
         self._allowed_at = 0.0
         self._speed = 0.0
+        self._is_fast = True
 
     # What the window may do, from any thread.
 
@@ -428,6 +437,10 @@ class Download:
                 rate = (fetched - fetched_before) / elapsed
                 weight = min(1.0, elapsed / _SMOOTHING_SECONDS) if self._speed else 1.0
                 self._speed += weight * (rate - self._speed)
+                with self._changed:
+                    if self._is_fast and self._speed < _FAST:
+                        self._changed.notify_all()
+                    self._is_fast = self._speed >= _FAST
             fetched_before = fetched
             self._check_room(part.header.bytes - part.received, 0)
             self._report_pass(part, now)
@@ -542,14 +555,14 @@ class Download:
                 if self._over or self._cancelled or self._digest:
                     return []
                 wait = self._not_before - self._clock.now()
-                if self._paused or not self._todo:
+                if self._paused or not self._todo or (self._under_way and self._is_fast):
                     self._changed.wait()
                 elif wait > 0:
                     self._clock.wait(self._changed, wait)
                 else:
                     break
             # Shorter requests towards the end, so that all connections have work until then.
-            fair = len(self._todo) // (2 * self._connections)
+            fair = len(self._todo) // (4 * (1 if self._is_fast else self._connections))
             most = 1 if self._comparing else max(1, min(_RUN_CHUNKS, fair))
             count = 1
             while count < most and (
@@ -773,6 +786,7 @@ class Download:
                 )
             chunk.claimed_only = False
             whole = attempt
+            part.settle(chunk)
             self._hashed_bytes = chunk.start + chunk.length
         with self._changed:
             self._digest = whole.hexdigest()
