@@ -107,3 +107,11 @@ def test_a_message_that_stands_is_told_closed_once(banner: Banner) -> None:
     banner.dismiss()
     banner.dismiss()
     assert closed == ["Kept"]
+
+
+def test_buttons_that_do_not_fit_stand_below_each_other(qtbot: QtBot, banner: Banner) -> None:
+    banner.show_error("Full", "", "Help " * 12, lambda: None, other="Other " * 12)
+    first, second = button(banner, "Other " * 12), button(banner, "Help " * 12)
+    qtbot.waitUntil(lambda: top(banner, second) >= top(banner, first) + first.height())
+    banner.window().resize(1600, 300)
+    qtbot.waitUntil(lambda: top(banner, second) == top(banner, first))

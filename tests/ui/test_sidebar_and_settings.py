@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QApplication,
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import (
     QListWidget,
     QMessageBox,
     QPushButton,
+    QScrollArea,
 )
 from pytestqt.qtbot import QtBot
 from scripted_engine import settling_events
@@ -235,3 +237,50 @@ def answer(name: str) -> None:
     (box,) = [w for w in QApplication.topLevelWidgets() if isinstance(w, QMessageBox)]
     next(b for b in box.buttons() if b.text() == name).click()
     box.deleteLater()
+
+
+@pytest.mark.parametrize("zoom", [100, 200])
+def test_no_page_of_the_settings_is_out_of_reach(
+    qtbot: QtBot, build_parts: Build, zoom: int
+) -> None:
+    parts = build_parts()
+    parts.settings.change(zoom_percent=zoom)
+    parts.window.open_settings()
+    dialog = parts.window._settings_dialog
+    assert isinstance(dialog, SettingsDialog)
+    for number in range(dialog.pages.count()):
+        dialog.show_page(number)
+        page = dialog.pages.currentWidget()
+        assert isinstance(page, QScrollArea)
+        qtbot.waitUntil(lambda page=page: page.viewport().width() > 100)
+        missing = page.widget().minimumSizeHint().width() - page.viewport().width()
+        assert page.horizontalScrollBar().maximum() >= missing
+        assert zoom != 100 or missing <= 0
+    dialog.close()
+
+
+def test_a_banner_is_read_whole_in_a_small_window(qtbot: QtBot, build_parts: Build) -> None:
+    parts = build_parts(size=(1024, 640))
+    parts.settings.change(zoom_percent=150)
+    parts.window.banner.show_error("What happened is told in so many words. " * 6, "", "Help")
+    text = parts.window.banner.label()
+    qtbot.waitUntil(lambda: text.height() >= text.heightForWidth(text.width()))
+
+
+def test_the_placeholder_grows_with_the_window(build_parts: Build) -> None:
+    parts = build_parts()
+    parts.settings.change(zoom_percent=150)
+    prompt = parts.window.composer._prompt
+    assert prompt.viewport().font().pixelSize() == prompt.font().pixelSize() > 20
+
+
+def test_the_first_screen_can_be_scrolled_where_it_does_not_fit(
+    qtbot: QtBot, build_parts: Build
+) -> None:
+    parts = build_parts(size=(640, 480))
+    parts.settings.change(zoom_percent=150)
+    welcome = parts.window.welcome
+    qtbot.waitUntil(lambda: welcome.verticalScrollBar().maximum() > 0)
+    qtbot.waitUntil(
+        lambda: all(made.height() >= made.sizeHint().height() for made in welcome.buttons())
+    )

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QFrame,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QPlainTextEdit,
     QVBoxLayout,
@@ -21,6 +21,7 @@ from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import IconButton, announce, button, label
 
 UNDO_MS = 12_000
+MARGINS_PX = 24
 LONG_TEXT = 120  # characters; the buttons then stand below
 
 
@@ -68,12 +69,12 @@ class Banner(QFrame):
         words.addWidget(self._text)
         words.addWidget(self._advice)
         self._buttons = QWidget()
-        buttons = QHBoxLayout(self._buttons)
-        buttons.setContentsMargins(0, 0, 0, 0)
-        buttons.setSpacing(8)
-        buttons.addStretch(1)
+        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self._buttons)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(8)
+        self._row.addStretch(1)
         for made in (self._show_detail, self._copy, self._other, self._action):
-            buttons.addWidget(made)
+            self._row.addWidget(made, 0, Qt.AlignmentFlag.AlignRight)
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(16, 8, 8, 8)
         self._grid.setHorizontalSpacing(8)
@@ -184,6 +185,19 @@ class Banner(QFrame):
         else:
             self._grid.addWidget(self._buttons, 0, 1)
         self._buttons.setVisible(count > 0)
+        self._turn_buttons()
+
+    def _turn_buttons(self) -> None:
+        """In one row, or below each other where they do not fit."""
+        made = (self._show_detail, self._copy, self._other, self._action)
+        widths = [each.sizeHint().width() + 8 for each in made if not each.isHidden()]
+        fits = sum(widths) <= self.width() - MARGINS_PX
+        directions = QBoxLayout.Direction
+        self._row.setDirection(directions.LeftToRight if fits else directions.TopToBottom)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._turn_buttons()
 
     def _act(self, act: Act | None) -> None:
         self.dismiss()
@@ -194,6 +208,7 @@ class Banner(QFrame):
         shown = self._detail.isHidden()
         self._detail.setVisible(shown)
         self._copy.setVisible(shown)
+        self._turn_buttons()
 
     def _copy_detail(self) -> None:
         message = self._message

@@ -120,8 +120,8 @@ class _Delegate(QStyledItemDelegate):
             return
         inner.setLeft(inner.left() + self._indent(row))
         if row.pinned:
-            icon = theme.icon("pin", size=14)
             size = theme.px(14)
+            icon = theme.icon("pin", size=size)
             spot = QRect(inner.right() - size, inner.center().y() - size // 2, size, size)
             icon.paint(painter, spot)
             inner.setRight(spot.left() - 4)
@@ -154,7 +154,7 @@ class _Delegate(QStyledItemDelegate):
         chevron = "chevron-right" if row.collapsed else "chevron-down"
         for name in (chevron, "folder" if row.collapsed else "folder-open"):
             spot = QRect(rect.left(), rect.center().y() - size // 2, size, size)
-            theme.icon(name, size=FOLDER_ICON_PX).paint(painter, spot)
+            theme.icon(name, size=size).paint(painter, spot)
             rect.setLeft(spot.right() + theme.px(6))
         painter.setFont(theme.figures_font(12))
         painter.setPen(theme.colors.secondary)

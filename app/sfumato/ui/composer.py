@@ -153,6 +153,8 @@ class Composer(QFrame):
 
     def _restyle(self) -> None:
         self._prompt.setFont(self._theme.text_font())
+        # The placeholder is painted in this one, which does not follow once it has a style.
+        self._prompt.viewport().setFont(self._theme.text_font())
         self._count.setFont(self._theme.figures_font(12))
         size = self._theme.px(32)
         self._send.setFixedSize(size, size)

@@ -61,6 +61,7 @@ from sfumato.ui.widgets import hairline, set_role
 NARROW_PX = 820  # below this the sidebar lies over nothing: it goes
 START_SIZE = (1180, 800)
 LEAST_SIZE = (640, 480)
+PAGES_PX = 120  # of the conversation, at the least
 LONG_ANSWER_MS = 10_000  # the end of a shorter one is no news
 
 
@@ -133,6 +134,8 @@ class MainWindow(QMainWindow):
         self._foot_box.addWidget(self.banner)
         self._foot_box.addWidget(self.composer)
         self._foot_box.addWidget(self.status)
+        # Where there is little room the pages give way, not what must be read and answered.
+        self._pages.setMinimumHeight(PAGES_PX)
         main = QWidget()
         main.setObjectName("ground")
         box = QVBoxLayout(main)

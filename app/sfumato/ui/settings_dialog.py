@@ -50,7 +50,8 @@ class SettingsDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Settings"))
-        self.resize(*SIZE)
+        wanted = QSize(theme.px(SIZE[0]), theme.px(SIZE[1]))
+        self.resize(wanted.boundedTo(self.screen().availableSize() * 0.9))
         defaults = model.loaded.sampler if model.loaded else SamplerConfig()
         self.answers = AnswersPage(theme, settings, defaults)
         self.pages = QStackedWidget()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import button, label
@@ -17,7 +17,7 @@ GUIDE_QUESTIONS = (
 )
 
 
-class Welcome(QWidget):
+class Welcome(QScrollArea):
     asked = Signal(str)
     models_wanted = Signal()
 
@@ -43,8 +43,13 @@ class Welcome(QWidget):
         box.addSpacing(4)
         self._models = button(self.tr("Get DiffusionGemma…"), "link", self.models_wanted.emit)
         box.addWidget(self._models, 0, Qt.AlignmentFlag.AlignLeft)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(24, 24, 24, 24)
+        page = QWidget()
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setWidget(page)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        outer = QVBoxLayout(page)
+        outer.setContentsMargins(24, 12, 24, 12)
         outer.addStretch(2)
         outer.addWidget(self._column, 0, Qt.AlignmentFlag.AlignHCenter)
         outer.addStretch(3)

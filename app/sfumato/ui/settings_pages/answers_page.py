@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from sfumato.engine.sampler import SamplerConfig
 from sfumato.services.settings import SettingsService
 from sfumato.store.types import SamplerValues
-from sfumato.ui.settings_pages.page import CONTROL_PX, Page, set_in
+from sfumato.ui.settings_pages.page import NUMBER_PX, Page, set_in
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import IconButton, button
 
@@ -66,7 +66,6 @@ class AnswersPage(Page):
 
     def _add_prompt(self) -> None:
         self._preset = QComboBox()
-        self._preset.setFixedWidth(CONTROL_PX)
         self._preset.activated.connect(self._choose_preset)
         save = button(self.tr("Save as preset…"), "", self._save_preset)
         self._delete = button(self.tr("Delete"), "quiet", self._delete_preset)
@@ -166,7 +165,6 @@ class AnswersPage(Page):
         self._seed = QLineEdit()
         self._seed.setValidator(QIntValidator(0, LARGEST_SEED, self))
         self._seed.setPlaceholderText(self.tr("a new one each time"))
-        self._seed.setFixedWidth(148)
         self._seed.editingFinished.connect(self._store_seed)
         reset = IconButton(self.theme, "rotate-ccw", self.tr("Reset"), self._clear_seed, size=16)
         self.add_row(
@@ -174,6 +172,7 @@ class AnswersPage(Page):
             self.tr("The same seed gives the same answer on the same device."),
             self._seed,
             reset,
+            width=NUMBER_PX,
         )
 
     def _add_knob(self, knob: _Knob) -> None:
@@ -186,7 +185,6 @@ class AnswersPage(Page):
         else:
             box = QSpinBox()
             box.setRange(int(knob.least), int(knob.most))
-        box.setFixedWidth(148)
         set_in(box)
         box.setKeyboardTracking(False)
         box.setObjectName(knob.field)
@@ -201,7 +199,7 @@ class AnswersPage(Page):
         )
         self._boxes[field] = box
         self._resets[field] = reset
-        self.add_row(knob.name, knob.note, box, reset)
+        self.add_row(knob.name, knob.note, box, reset, width=NUMBER_PX)
 
     # Showing
 

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QCheckBox, QSpinBox, QWidget
 
 from sfumato.services.model import ModelService
 from sfumato.services.settings import SettingsService
-from sfumato.ui.settings_pages.page import CONTROL_PX, Page, choice, set_in
+from sfumato.ui.settings_pages.page import Page, choice, set_in
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import button
 
@@ -93,7 +93,6 @@ class BehaviourPage(Page):
         context.setSingleStep(1024)
         context.setValue(current.context)
         context.setKeyboardTracking(False)
-        context.setFixedWidth(CONTROL_PX)
         set_in(context)
         context.valueChanged.connect(lambda value: settings.change(context=value))
         self.add_row(

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
     QHBoxLayout,
+    QLineEdit,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -19,6 +20,7 @@ from sfumato.ui.widgets import label
 
 CONTROL_PX = 200
 TICK_PX = 22  # of a check box without a text
+NUMBER_PX = 148  # of a field beside which its Reset stands
 NUMBER_MARGIN_PX = 6  # where a style sheet's padding does not reach
 
 
@@ -28,7 +30,6 @@ class Page(QScrollArea):
         self.theme = theme
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._column = QWidget()
         self._box = QVBoxLayout(self._column)
         self._box.setContentsMargins(24, 20, 24, 24)
@@ -45,12 +46,15 @@ class Page(QScrollArea):
     def add_note(self, text: str) -> None:
         self._box.addWidget(label(text, "secondary", wrap=True))
 
-    def add_row(self, name: str, note: str, *controls: QWidget) -> None:
-        """A setting: its name and what it does on the left, its control on the right."""
+    def add_row(self, name: str, note: str, *controls: QWidget, width: int = CONTROL_PX) -> None:
+        """A setting: its name and what it does on the left, its control on the right.
+
+        `width` is that of lists and fields, before zoom.
+        """
         words = QVBoxLayout()
         words.setSpacing(2)
         if name:
-            words.addWidget(label(name))
+            words.addWidget(label(name, wrap=True))
         if note:
             words.addWidget(label(note, "secondary", wrap=True))
         row = QHBoxLayout()
@@ -61,6 +65,8 @@ class Page(QScrollArea):
                 control.setAccessibleName(name)
             if isinstance(control, QCheckBox) and not control.text():
                 control.setFixedWidth(TICK_PX)
+            elif isinstance(control, QComboBox | QAbstractSpinBox | QLineEdit):
+                control.setFixedWidth(self.theme.px(width))
             row.addWidget(control, 0, Qt.AlignmentFlag.AlignTop)
         self._box.addLayout(row)
 
@@ -79,7 +85,6 @@ def set_in(box: QAbstractSpinBox) -> None:
 def choice(options: list[tuple[str, object]], current: object) -> QComboBox:
     """A list of texts with their values; an unknown current value shows the first."""
     box = QComboBox()
-    box.setFixedWidth(CONTROL_PX)
     for text, value in options:
         box.addItem(text, value)
     values = [value for _, value in options]

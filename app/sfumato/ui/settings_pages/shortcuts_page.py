@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from sfumato.ui.settings_pages.page import Page
@@ -22,8 +23,8 @@ class ShortcutsPage(Page):
         for row, (keys, what) in enumerate(self._keys()):
             shown = label(keys)
             shown.setFont(theme.mono_font(13))
-            grid.addWidget(shown, row, 0)
-            grid.addWidget(label(what, "secondary"), row, 1)
+            grid.addWidget(shown, row, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(label(what, "secondary", wrap=True), row, 1)
         self.add_widget(table)
         self.finish()
 
