@@ -166,6 +166,15 @@ def test_cancelling_changes_nothing_and_the_next_question_works(
     assert conversation.messages[-1].text == "Yes."
 
 
+def test_half_a_summary_is_none(qtbot: QtBot, make_services: Make, tmp_path: Path) -> None:
+    services, summary, old_id = started(qtbot, make_services, tmp_path, [], THREE)
+    services.engine.hold()
+    summary.run("More")
+    services.engine.stop()  # as the loading of another model does
+    settle(qtbot, services, summary)
+    assert [chat.id for chat in services.chats.all()] == [old_id]
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [

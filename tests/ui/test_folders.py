@@ -262,3 +262,35 @@ def test_what_was_found_stands_on_one_line() -> None:
     line, spans = one_line(text, ((at, at + 4),))
     assert line == "one two capybara end"
     assert [line[start:end] for start, end in spans] == ["capy"]
+
+
+def test_a_chat_that_was_found_can_be_renamed(qtbot: QtBot, build_parts: Build) -> None:
+    parts, (chat_id,) = parts_with_chats(qtbot, build_parts, "Capybara")
+    side = parts.window.sidebar
+    qtbot.keyClicks(side._search, "capy")
+    qtbot.waitUntil(lambda: side.model.rowCount() == 2)
+    trigger(menu_of(parts, chat_id), "Rename")
+    editor = side.list_view.findChild(QLineEdit)
+    assert isinstance(editor, QLineEdit)
+    editor.setText("Capybaras")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "Capybaras" in rows(side.model))
+
+
+def test_a_folder_may_get_another_name_before_its_new_chat_begins(
+    qtbot: QtBot, build_parts: Build
+) -> None:
+    parts, _ = parts_with_chats(qtbot, build_parts)
+    parts.chats.add_folder("Work")
+    parts.chats.open_new("Work")
+    parts.chats.rename_folder("Work", "Play")
+    settle(qtbot, parts)
+    parts.generation.send("Hello")
+    settle(qtbot, parts)
+    assert [chat.folder for chat in parts.chats.all()] == ["Play"]
+    parts.chats.open_new("Play")
+    parts.chats.remove_folder("Play")
+    settle(qtbot, parts)
+    parts.generation.send("Again")
+    settle(qtbot, parts)
+    assert {chat.folder for chat in parts.chats.all()} == {""}

@@ -228,18 +228,20 @@ class Chats(QObject):
             self._calls.submit(folders.add_folder, name.strip(), chat_ids, then=self._listed)
 
     def rename_folder(self, folder: str, name: str) -> None:
+        def renamed(_: object) -> None:
+            if self.new_folder == folder:
+                self.new_folder = name.strip()
+            self.listed.emit()
+
         if name.strip():
-            self._calls.submit(
-                folders.rename_folder,
-                folder,
-                name.strip(),
-                then=self._listed,
-            )
+            self._calls.submit(folders.rename_folder, folder, name.strip(), then=renamed)
 
     def remove_folder(self, folder: str) -> None:
         """Its chats stay."""
 
         def removed(chat_ids: list[int]) -> None:
+            if self.new_folder == folder:
+                self.new_folder = ""
             self.listed.emit()
             self.folder_removed.emit(folder, chat_ids)
 

@@ -179,6 +179,8 @@ class Summary(QObject):
                 run.pieces.append(event.text)
             case Finished() | Failed() if run.cancelled:
                 self._end()
+            case Finished(reason="stopped"):  # such as by the loading of another model
+                self._end()
             case Finished():
                 self._take_summary(run)
             case Failed(kind="context") if run.end - run.at >= 2 * LEAST_CHARACTERS:

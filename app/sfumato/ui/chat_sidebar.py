@@ -405,7 +405,10 @@ class ChatSidebar(QFrame):
     def show_chats(self, chats: list[Chat], today: int, folders: Sequence[Folder] = ()) -> None:
         self._chats = (chats, today, list(folders))
         self._waits = self._list.state() == QAbstractItemView.State.EditingState
-        if self._waits or self._search.text().strip():
+        if self._waits:
+            return
+        if self._search.text().strip():
+            self._search_timer.start()  # what was found may have another name or place now
             return
         current = self._list.currentIndex()
         row: Row | None = current.data(ChatListModel.RowRole) if current.isValid() else None

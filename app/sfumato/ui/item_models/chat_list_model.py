@@ -65,7 +65,7 @@ class ChatListModel(QAbstractListModel):
     def show_chats(self, chats: list[Chat], today: int, folders: Sequence[Folder] = ()) -> None:
         """Pinned chats, folders with theirs, and the rest under the day of their last use."""
         inside: dict[str, list[Chat]] = {folder.name: [] for folder in folders}
-        free = []
+        free: list[Chat] = []
         for chat in chats:
             inside.get(chat.folder, free).append(chat)
         pinned = [chat for chat in free if chat.pinned]
@@ -167,8 +167,7 @@ class ChatListModel(QAbstractListModel):
         if row.chat_id is None and not row.is_folder:
             return Qt.ItemFlag.NoItemFlags
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
-        if row.message_id is None:
-            flags |= Qt.ItemFlag.ItemIsEditable
+        flags |= Qt.ItemFlag.ItemIsEditable
         if row.chat_id is not None:
             flags |= Qt.ItemFlag.ItemIsDragEnabled
         return flags
