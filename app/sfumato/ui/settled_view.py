@@ -11,7 +11,7 @@ from sfumato.ui.canvas_layout import SMOKE_BYTE
 from sfumato.ui.canvas_view import CanvasView
 from sfumato.ui.settledness import TokenHistory, histories
 from sfumato.ui.theme import Theme
-from sfumato.ui.widgets import IconButton, label
+from sfumato.ui.widgets import ElidedLabel, IconButton, label
 
 
 class _Ramp(QWidget):
@@ -70,7 +70,8 @@ class SettledView(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
         font = theme.interface_font(12)
-        self._sentence = label("", "secondary")
+        self._sentence = ElidedLabel()
+        self._sentence.setProperty("role", "secondary")
         self._tell("")
         close = IconButton(theme, "x", self.tr("Back to the text"), self.closed.emit, size=16)
         for widget in (
@@ -81,7 +82,7 @@ class SettledView(QWidget):
         ):
             widget.setFont(font)
             row.addWidget(widget)
-        row.addStretch(1)
+        row.setStretchFactor(self._sentence, 1)
         row.addWidget(close)
         self.setFocusProxy(self.canvas)
 
