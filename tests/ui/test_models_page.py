@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,21 @@ def test_a_load_that_fails_says_why_at_its_model(qtbot: QtBot, open_page: Open) 
     qtbot.mouseClick(banner.action_button(), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: parts.model.state == "ready")
     assert parts.model.is_guide
+
+
+def test_no_card_is_squeezed_by_the_others(qtbot: QtBot, open_page: Open) -> None:
+    parts = open_page(WITHOUT_CARD, "absent")
+    (row,) = parts.library.rows
+    rows = [replace(row, id=f"{at}", state="begun", received=4_200_000_000) for at in range(8)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ModelLibrary, "rows", property(lambda library: rows))
+        parts.library.changed.emit()
+        cards = [parts.window.models_page.card(one.id) for one in rows]
+        button = cards[-1].button("resume") if cards[-1] else None
+        assert button is not None
+        qtbot.waitUntil(lambda: button.height() >= button.minimumSizeHint().height())
+        heights = {card.button("resume").height() for card in cards if card}
+    assert heights == {button.height()}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -30,6 +30,7 @@ from sfumato.ui.widgets import IconButton, button, label
 
 GUIDE_ID = "guide"
 HEAD_PX = 32
+FRAME_PX = 1  # as the theme draws it
 
 
 class ModelCard(QFrame):
@@ -77,12 +78,21 @@ class ModelCard(QFrame):
             made = button(text, role, partial(self._act, what))
             self._buttons[what] = made
             head.addWidget(made)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(16, 12, 12, 12)
-        box.setSpacing(4)
-        box.addLayout(head)
+        self._box = QVBoxLayout(self)
+        self._box.setContentsMargins(16, 12, 12, 12)
+        self._box.setSpacing(4)
+        self._box.addLayout(head)
         for widget in (self._note, self._fit, self._bar, self._figures, self._error):
-            box.addWidget(widget)
+            self._box.addWidget(widget)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._hold_height()
+
+    def _hold_height(self) -> None:
+        """A list of cards is high enough for all only if each tells its height with its frame."""
+        inside = self.width() - 2 * FRAME_PX
+        self.setMinimumHeight(self._box.totalMinimumHeightForWidth(inside) + 2 * FRAME_PX)
 
     def _act(self, what: str) -> None:
         if self._row is not None:
@@ -125,6 +135,7 @@ class ModelCard(QFrame):
         if loading is not None:
             for what, made in self._buttons.items():
                 made.setVisible(what == "cancel_load" and cancellable)
+        self._hold_height()
 
     def _show_progress(self, row: ModelRow, loading: float | None) -> None:
         progress = row.progress
@@ -223,6 +234,7 @@ class ModelCard(QFrame):
             widget.hide()
         for what, made in self._buttons.items():
             made.setVisible(what == "import")
+        self._hold_height()
 
     @property
     def offers(self) -> list[str]:
