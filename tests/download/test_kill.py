@@ -58,6 +58,7 @@ def test_a_killed_download_goes_on_and_fetches_less_than_a_chunk_again(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_download_survives_twenty_five_kills_at_random_points(
     hub: LocalHub, tmp_path: Path
 ) -> None:

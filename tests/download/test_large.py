@@ -54,6 +54,7 @@ def test_a_disk_that_is_too_small_is_refused_before_a_byte_is_fetched(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_file_beyond_4_gib_arrives_whole_through_many_faults(
     hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +69,7 @@ def test_a_file_beyond_4_gib_arrives_whole_through_many_faults(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_unmodified_client_downloads_a_file_beyond_4_gib(hub: LocalHub, tmp_path: Path) -> None:
     content = hub.files["model.gguf"] = Content(4200 * MIB)
     path = Path(
