@@ -617,6 +617,13 @@
   </message>
  </context>
  <context>
+  <name>Folders</name>
+  <message>
+   <source>There is a folder named “{name}” already; choose another name.</source>
+   <translation>Einen Ordner namens „{name}“ gibt es schon; wähle einen anderen Namen.</translation>
+  </message>
+ </context>
+ <context>
   <name>GpuDialog</name>
   <message>
    <source>GPU</source>
@@ -1778,6 +1785,21 @@
   <message>
    <source>Delete this chat for good? It cannot be brought back.</source>
    <translation>Dieses Gespräch endgültig löschen? Es lässt sich nicht zurückholen.</translation>
+  </message>
+ </context>
+ <context>
+  <name>Summary</name>
+  <message>
+   <source>There are no earlier messages to sum up; shorten the last one instead.</source>
+   <translation>Es gibt keine früheren Nachrichten zusammenzufassen; kürze stattdessen die letzte.</translation>
+  </message>
+  <message>
+   <source>A context of {count} tokens is too small to sum anything up; load the model with a longer one.</source>
+   <translation>Ein Kontext von {count} Token ist zu klein für eine Zusammenfassung; lade das Modell mit einem längeren.</translation>
+  </message>
+  <message>
+   <source>The model gave no summary; try again, or leave out the oldest messages.</source>
+   <translation>Das Modell gab keine Zusammenfassung; versuche es noch einmal oder lass die ältesten Nachrichten weg.</translation>
   </message>
  </context>
  <context>

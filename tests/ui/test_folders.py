@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
+from PySide6.QtCore import QLocale, QMimeData, QPoint, QPointF, Qt
 from PySide6.QtGui import QDropEvent
-from PySide6.QtWidgets import QLineEdit, QMenu
+from PySide6.QtWidgets import QApplication, QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
-from sfumato.application import Parts
+from sfumato.application import Parts, translate
 from sfumato.services.chats import day_of
 from sfumato.store import chats as stored
 from sfumato.store.types import Chat, Folder
@@ -294,3 +294,21 @@ def test_a_folder_may_get_another_name_before_its_new_chat_begins(
     parts.generation.send("Again")
     settle(qtbot, parts)
     assert {chat.folder for chat in parts.chats.all()} == {""}
+
+
+def test_a_refusal_is_said_in_the_language_of_the_window(
+    qtbot: QtBot, build_parts: Build, qapp: QApplication
+) -> None:
+    parts, _ = parts_with_chats(qtbot, build_parts)
+    parts.chats.add_folder("Arbeit {0} %1")
+    settle(qtbot, parts)
+    before = QLocale()
+    installed = translate(qapp, "de")
+    try:
+        parts.chats.add_folder("Arbeit {0} %1")
+        qtbot.waitUntil(lambda: "gibt es schon" in parts.window.banner.sentence)
+        assert "„Arbeit {0} %1“" in parts.window.banner.sentence
+    finally:
+        for translator in installed:
+            qapp.removeTranslator(translator)
+        QLocale.setDefault(before)

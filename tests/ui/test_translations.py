@@ -54,7 +54,7 @@ def test_every_text_of_the_window_has_a_german_one(tmp_path: Path) -> None:
     copy = tmp_path / "sfumato_de.ts"
     copy.write_bytes(shipped.read_bytes())
     tool = Path(sys.executable).with_name("pyside6-lupdate")
-    layers = (APP / "ui", APP / "services", APP / "download")
+    layers = (APP / "ui", APP / "services", APP / "download", APP / "store")
     sources = [str(path) for layer in layers for path in sorted(layer.rglob("*.py"))]
     # A Sentence stands for a call of translate(context, pattern).
     options = ["-tr-function-alias", "translate+=Sentence", *sources, "-ts", copy]

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from sfumato.engine import protocol
 from sfumato.engine.protocol import Committed, Denoised, Event, Failed, Finished, Generate
 from sfumato.errors import GenerationError, KnownError
+from sfumato.sentence import Sentence
 from sfumato.services.chats import Chats
 from sfumato.services.engine_client import EngineClient
 from sfumato.services.generation import Generation
@@ -115,13 +116,21 @@ class Summary(QObject):
         )
         if not earlier:
             self.failed.emit(
-                KnownError("There are no earlier messages to sum up; shorten the last one instead.")
+                KnownError(
+                    Sentence(
+                        "Summary",
+                        "There are no earlier messages to sum up; shorten the last one instead.",
+                    )
+                )
             )
         elif room * CHARACTERS_A_TOKEN < LEAST_CHARACTERS:
             self.failed.emit(
                 KnownError(
-                    f"A context of {loaded.context:,} tokens is too small to sum anything up; "
-                    "load the model with a longer one."
+                    Sentence(
+                        "Summary",
+                        "A context of {count} tokens is too small to sum anything up; load the"
+                        " model with a longer one.",
+                    ).filled(count=f"{loaded.context:,}")
                 )
             )
         else:
@@ -196,7 +205,10 @@ class Summary(QObject):
         if not run.summary:
             self._end(
                 KnownError(
-                    "The model gave no summary; try again, or leave out the oldest messages."
+                    Sentence(
+                        "Summary",
+                        "The model gave no summary; try again, or leave out the oldest messages.",
+                    )
                 )
             )
         elif run.at < len(run.text):

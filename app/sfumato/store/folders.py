@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from sfumato.errors import StoreError
+from sfumato.sentence import Sentence
 from sfumato.store.database import now_ms, storable
 from sfumato.store.types import Folder
 
@@ -70,5 +71,9 @@ def move_chat(db: sqlite3.Connection, chat_id: int, folder: str) -> None:
 def _insert(db: sqlite3.Connection, name: str, besides: str = "") -> None:
     taken = {folder.name.casefold() for folder in list_folders(db) if folder.name != besides}
     if name.casefold() in taken:
-        raise StoreError(f"There is a folder named “{name}” already; choose another name.")
+        raise StoreError(
+            Sentence(
+                "Folders", "There is a folder named “{name}” already; choose another name."
+            ).filled(name=name)
+        )
     db.execute("INSERT INTO folders VALUES (?, 0, ?)", (storable(name), now_ms()))

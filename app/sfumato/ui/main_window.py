@@ -499,10 +499,11 @@ class MainWindow(QMainWindow):
     # What went wrong, what can be undone
 
     def _show_error(self, error: KnownError) -> None:
+        sentence = spoken(error.args[0]) if error.args else str(error)
         if self._health.unsaved:
-            self.banner.show_error(str(error), "", self.tr("Save elsewhere…"), self._save_elsewhere)
+            self.banner.show_error(sentence, "", self.tr("Save elsewhere…"), self._save_elsewhere)
         else:
-            self.banner.show_error(str(error))
+            self.banner.show_error(sentence)
 
     def _save_elsewhere(self) -> bool:
         path, _ = QFileDialog.getSaveFileName(
