@@ -24,6 +24,7 @@ from sfumato.store.types import (
     Block,
     Conversation,
     Message,
+    Spans,
     State,
 )
 
@@ -34,8 +35,6 @@ _COLUMNS = (
     " stats, deleted_ms"
 )
 _NO_STATS = AnswerStats()
-
-Spans = tuple[tuple[int, int], ...]  # [start, end)
 
 
 def load_conversation(db: sqlite3.Connection, chat_id: int) -> Conversation:

@@ -16,6 +16,8 @@ Role = Literal["user", "assistant", "system"]
 # A repair leaves the state "damaged" on a message whose text lost its end: no State, shown raw.
 State = Literal["writing", "finished", "stopped", "failed", "interrupted"]
 
+Spans = tuple[tuple[int, int], ...]  # [start, end) in a text, in order
+
 ROLES: tuple[str, ...] = ("user", "assistant", "system")
 STATES: tuple[str, ...] = ("writing", "finished", "stopped", "failed", "interrupted")
 
@@ -84,9 +86,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     deleted_ms: int | None
     versions: tuple[int, ...]  # ids of all versions, oldest first, this one included
     raw: bool = False  # damaged or from a newer version: show the text as it is, without Markdown
-    # [start, end) in text and in thinking of each block that ran out of steps, in order
-    unsettled: tuple[tuple[int, int], ...] = ()
-    unsettled_thinking: tuple[tuple[int, int], ...] = ()
+    unsettled: Spans = ()  # in text: the blocks that ran out of steps
+    unsettled_thinking: Spans = ()  # the same in thinking
 
     @property
     def version(self) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from PySide6.QtCore import QPoint, QPointF, QRect, Signal
 from PySide6.QtWidgets import QWidget
 
+from sfumato.store.types import Spans
 from sfumato.ui.code_block import CodeBlock
 from sfumato.ui.found_words import mark_words
 from sfumato.ui.markdown import Block, Code, Math, Plain, Prose, Table
@@ -15,7 +16,7 @@ from sfumato.ui.math import MAX_COST_SHOWN, cost, formula
 from sfumato.ui.math_view import MathView
 from sfumato.ui.prose_view import ProseView, TableView
 from sfumato.ui.theme import Theme
-from sfumato.ui.unsettled import Spans, parse_marked
+from sfumato.ui.unsettled import parse_marked
 
 _View = ProseView | CodeBlock | MathView
 

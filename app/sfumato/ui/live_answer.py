@@ -11,10 +11,10 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from sfumato.engine.protocol import Committed, Denoised
+from sfumato.store.types import Spans
 from sfumato.ui.block_stack import BlockStack
 from sfumato.ui.canvas_view import CanvasView, Layout, Source
 from sfumato.ui.theme import Theme
-from sfumato.ui.unsettled import Spans
 from sfumato.ui.widgets import announce, label
 
 FADE_MS = 150

@@ -14,12 +14,11 @@ from functools import lru_cache
 
 from PySide6.QtGui import QColor, QTextCharFormat, QTextCursor, QTextDocument
 
+from sfumato.store.types import Spans
 from sfumato.ui.markdown import Block, Code, Marks, Math, Plain, Prose, Table, parse
 
 PLACES = 24  # words tried after the place where the sign would have to stand
 FAR = 400  # characters searched for them
-
-Spans = tuple[tuple[int, int], ...]  # [start, end) in the source, in order
 
 
 @lru_cache(maxsize=32)
