@@ -53,7 +53,7 @@ def test_only_what_is_near_exists(qtbot: QtBot, theme: Theme) -> None:
     bar = view.verticalScrollBar()
     for share in range(11):
         bar.setValue(bar.maximum() * share // 10)
-        qtbot.waitUntil(lambda: not view._ahead.isActive())
+        qtbot.waitUntil(lambda: not view._ahead.isActive(), timeout=30_000)
     assert len(view._widgets) < 2 * KEPT_WIDGETS + 40
 
 
@@ -72,7 +72,7 @@ def test_messages_stand_in_order_and_do_not_overlap(qtbot: QtBot, theme: Theme) 
 def test_what_is_read_stays_when_the_chat_grows(qtbot: QtBot, theme: Theme) -> None:
     view = make(qtbot, theme, 40)
     view.verticalScrollBar().setValue(200)
-    qtbot.waitUntil(lambda: not view._ahead.isActive())
+    qtbot.waitUntil(lambda: not view._ahead.isActive(), timeout=30_000)
     before = {widget.message.id: widget.y() for widget in shown(view)}
     view.show_messages(conversation(42), to_end=False)
     after = {widget.message.id: widget.y() for widget in shown(view)}
@@ -96,7 +96,7 @@ def test_a_narrow_window_makes_taller_messages(qtbot: QtBot, theme: Theme) -> No
     view = make(qtbot, theme, 30)
     wide = view.verticalScrollBar().maximum()
     view.resize(400, 600)
-    qtbot.waitUntil(lambda: not view._ahead.isActive())
+    qtbot.waitUntil(lambda: not view._ahead.isActive(), timeout=30_000)
     assert view.verticalScrollBar().maximum() > wide
     for widget in shown(view):
         assert widget.x() >= 0
@@ -105,7 +105,7 @@ def test_a_narrow_window_makes_taller_messages(qtbot: QtBot, theme: Theme) -> No
 
 def test_heights_are_remembered(qtbot: QtBot, theme: Theme) -> None:
     view = make(qtbot, theme, 30)
-    qtbot.waitUntil(lambda: not view._ahead.isActive())
+    qtbot.waitUntil(lambda: not view._ahead.isActive(), timeout=30_000)
     known = dict(view._heights)
     view.clear()
     view.show_messages(conversation(30), to_end=True)
