@@ -6,60 +6,29 @@ logits of all of them, in the better of its two configurations. Steps alternate,
 disturbance meets both.
 
     make bench
-    python tests/bench/bench_step.py --layers 6 --steps 10 --prefix 0 --prefill 2048
+    python tests/bench/bench_step.py --layers 6 --steps 10 --prefix 0
 """
 
 import argparse
-import csv
-import json
-import os
-import platform
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from engines import (
+    HERE,
+    add_llama_arguments,
+    append,
+    llama_engine,
+    own_engine,
+    processor,
+    random_models,
+)
 from sfumato.engine.bench import cache_bytes, step_products
 from sfumato.engine.model_file import ModelFile
-from sfumato.engine.random_model import SHAPES, write_random_model
+from sfumato.engine.random_model import SHAPES
 
-HERE = Path(__file__).parent
 WARM_UP = 2
-
-
-class Engine:
-    """A child process that takes one word a line and answers with one JSON object."""
-
-    def __init__(self, *command: str) -> None:
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.ready = self._answer()
-
-    def ask(self, line: str) -> dict[str, Any]:
-        assert self.process.stdin is not None
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return self._answer()
-
-    def ms(self, line: str) -> float:
-        return float(self.ask(line)["ms"])
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"{self.process.args} ended without an answer")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
 
 
 def main() -> None:
@@ -70,39 +39,20 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--prefix", type=int, default=0, help="tokens before the canvas")
-    parser.add_argument("--prefill", type=int, default=0, help="also time a prompt of N tokens")
-    parser.add_argument(
-        "--llama-python", default=sys.executable, help="an interpreter with another llama.cpp build"
-    )
+    add_llama_arguments(parser)
     parser.add_argument("--models", type=Path, help="keep the random models in this folder")
     parser.add_argument("--results", type=Path, default=HERE / "results")
     args = parser.parse_args()
-    if args.models is not None:
-        args.models.mkdir(parents=True, exist_ok=True)
-        compare(args, args.models)
-    else:
-        with tempfile.TemporaryDirectory(prefix="sfumato-bench-") as folder:
-            compare(args, Path(folder))
+    with random_models(args.models, args.shape, SHAPES[args.shape], args.layers) as paths:
+        compare(args, *paths)
 
 
-def compare(args: argparse.Namespace, folder: Path) -> None:
-    shape = SHAPES[args.shape]
-    own_file, llama_file = (
-        folder / f"{args.shape}-{args.layers}-{name}.gguf" for name in ("own", "llama")
-    )
-    for path, architecture in ((own_file, "diffusion-gemma"), (llama_file, "gemma4")):
-        if not path.exists():
-            print(f"writing {path.name} …", file=sys.stderr, flush=True)
-            write_random_model(path, layers=args.layers, shape=shape, architecture=architecture)
-
-    context = str(max(args.prefill, args.prefix + shape.canvas))
-    common = ("--prefix", str(args.prefix), "--context", context)
-    own = Engine(sys.executable, str(HERE / "own_step.py"), str(own_file), *common)
-    threads = str(own.ready["threads"])
-    llama_options = (*common, "--threads", threads, "--canvas", str(shape.canvas))
-    llama, configuration = best_llama(
-        (args.llama_python, str(HERE / "llama_step.py"), str(llama_file), *llama_options)
-    )
+def compare(args: argparse.Namespace, own_file: Path, llama_file: Path) -> None:
+    canvas = SHAPES[args.shape].canvas
+    common = ("--prefix", str(args.prefix), "--context", str(args.prefix + canvas))
+    own = own_engine(own_file, *common)
+    llama_options = (*common, "--threads", str(own.ready["threads"]), "--canvas", str(canvas))
+    llama, configuration = llama_engine(args, llama_file, "step", *llama_options)
     for _ in range(WARM_UP):
         own.ms("step")
     own.ask("report")
@@ -110,35 +60,12 @@ def compare(args: argparse.Namespace, folder: Path) -> None:
     for _ in range(args.steps):
         own_ms.append(own.ms("step"))
         llama_ms.append(llama.ms("step"))
-    report = own.ask("report")
+    report = own.ask("report") | own.ask("machine")
     result = summary(args, own_file, own.ready, report, own_ms, llama_ms, configuration)
-    if args.prefill:
-        line = f"prefill {args.prefill}"
-        pairs = [(own.ms(line), llama.ms(line)) for _ in range(4)][1:]
-        ours, theirs = (statistics.median(side) for side in zip(*pairs, strict=True))
-        result["prefill_tokens_per_s"] = round(1e3 * args.prefill / ours, 1)
-        result["llama_prefill_tokens_per_s"] = round(1e3 * args.prefill / theirs, 1)
-        result["prefill_ratio"] = round(theirs / ours, 2)
     own.close()
     llama.close()
     show(result, report, args.steps, llama.ready["system"])
     append(args.results / f"cpu-{args.shape}.csv", result)
-
-
-def best_llama(command: tuple[str, ...]) -> tuple[Engine, str]:
-    """Its plain kernels or those on interleaved weights, whichever are faster here."""
-    best: tuple[float, tuple[str, ...], str] | None = None
-    for options, name in (((), "plain"), (("--repack",), "repack")):
-        engine = Engine(*command, *options)
-        ms = min(engine.ms("step") for _ in range(3))
-        engine.close()
-        print(f"llama.cpp, {name}: {ms:,.0f} ms", file=sys.stderr, flush=True)
-        if best is None or ms < best[0]:
-            best = (ms, options, name)
-    assert best is not None
-    engine = Engine(*command, *best[1])
-    engine.ms("step")
-    return engine, best[2]
 
 
 def summary(
@@ -177,9 +104,6 @@ def summary(
         "memory_gb_per_s": round(report["bytes_per_second"] / 1e9, 1),
         "products_t_per_s": round(report["products_per_second"] / 1e12, 3),
         "peak_over_weights": round(report["peak_bytes"] / weights, 3),
-        "prefill_tokens_per_s": "",
-        "llama_prefill_tokens_per_s": "",
-        "prefill_ratio": "",
     }
 
 
@@ -203,33 +127,8 @@ def show(result: dict[str, Any], report: dict[str, Any], steps: int, system: str
         f"{r['products_t_per_s']} trillion products/s: {r['product_bound_ms']:,.0f} ms)"
     )
     print(f"  peak memory over weights {r['peak_over_weights']:.3f}")
-    if r["prefill_ratio"]:
-        print(
-            f"  prefill    {r['prefill_tokens_per_s']:,.0f} tokens/s, "
-            f"llama.cpp {r['llama_prefill_tokens_per_s']:,.0f}: {r['prefill_ratio']:.2f} times"
-        )
     for name, ms in report["op_ms"].items():
         print(f"    {name:<18} {ms / steps:8.1f} ms  {ms / steps / r['own_ms']:6.1%}")
-
-
-def append(path: Path, result: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = not path.exists()
-    with path.open("a", newline="") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(result))
-        if new:
-            writer.writeheader()
-        writer.writerow(result)
-
-
-def processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return f"{line.partition(':')[2].strip()}, {os.cpu_count()} cores"
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""llama.cpp's side of bench_step.py: obeys one word a line, answers with milliseconds.
+"""llama.cpp's side of the benches: obeys one word a line, answers with milliseconds.
 
     step         one pass of the canvas with the logits of all its tokens
     prefill N    a prompt of N tokens into an empty cache, without logits

@@ -1,8 +1,9 @@
-"""Our side of bench_step.py: obeys one word a line, answers with one JSON object.
+"""Our side of the benches: obeys one word a line, answers with one JSON object.
 
 step         one denoise step: self-conditioning, layers, head, sampler
 prefill N    a prompt of N tokens into an empty cache
-report       where the steps' time went, memory, and the machine's speed
+report       where the time went since the last report, and the most memory so far
+machine      how fast it reads and multiplies, which itself takes memory
 """
 
 import argparse
@@ -48,12 +49,11 @@ for line in sys.stdin:
         model.truncate(0)
         begin = time.perf_counter()
         prefill(int(rest[0]))
-    else:
-        peak = peak_bytes()
+    elif word == "report":
         times = {name: 1e3 * seconds for name, seconds, _ in _native.op_times()}
-        print(
-            json.dumps({"op_ms": times, "peak_bytes": peak} | _native.machine_speed(model.threads))
-        )
-        sys.stdout.flush()
+        print(json.dumps({"op_ms": times, "peak_bytes": peak_bytes()}), flush=True)
+        continue
+    else:
+        print(json.dumps(_native.machine_speed(model.threads)), flush=True)
         continue
     print(json.dumps({"ms": 1e3 * (time.perf_counter() - begin)}), flush=True)

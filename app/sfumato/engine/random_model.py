@@ -138,7 +138,8 @@ def _tensors(s: Shape, layers: int, *, diffusion: bool) -> Iterator[Tensor]:
 
     yield Matrix("token_embd.weight", (s.vocab, s.hidden), wide(s.hidden, Type.Q6_K))
     yield Vector("output_norm.weight", (s.hidden,))
-    yield Vector("rope_freqs.weight", (s.head_dim_full // 2,), deviation=0.0)
+    if diffusion or not all(s.sliding(layer) for layer in range(layers)):  # else it is refused
+        yield Vector("rope_freqs.weight", (s.head_dim_full // 2,), deviation=0.0)
     if diffusion:
         yield Vector("self_cond_pre_norm.weight", (s.hidden,))
         for part in ("gate", "up"):
