@@ -118,6 +118,7 @@ void gemm(const GemmArgs& a) {
             unpack_slab<type, true>(packed, groups, slab);
             packed += f.slab_bytes(groups);
             for (int b = 0; b < blocks; ++b) {
+                prefetch_part<type>(packed, b, blocks);
                 const int begin = count * b / blocks, size = count * (b + 1) / blocks - begin;
                 unroll<rows_at_once>([&](auto i) {
                     constexpr int R = i + 1;

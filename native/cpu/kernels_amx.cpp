@@ -181,6 +181,7 @@ void gemm(const GemmArgs& a) {
             unpack_slab<type, false>(packed, groups, slab);
             packed += f.slab_bytes(groups);
             for (int b = 0; b < count; b += tile_rows) {
+                prefetch_part<type>(packed, b / tile_rows, (count + tile_rows - 1) / tile_rows);
                 const int rows = std::min(tile_rows, count - b), padded = (rows + 3) / 4 * 4;
                 x.take(a.x, a.rows, first + b, rows, padded, k, groups);
                 written(&x);
