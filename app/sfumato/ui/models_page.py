@@ -26,7 +26,7 @@ from sfumato.services.model_library import ModelLibrary, ModelRow
 from sfumato.services.self_test import SelfTest
 from sfumato.ui.spoken import spoken
 from sfumato.ui.theme import Theme
-from sfumato.ui.widgets import IconButton, button, label
+from sfumato.ui.widgets import ElidedLabel, IconButton, button, label
 
 GUIDE_ID = "guide"
 HEAD_PX = 32
@@ -45,7 +45,8 @@ class ModelCard(QFrame):
         self._row: ModelRow | None = None
         self._title = label("", "heading")
         self._title.setFont(theme.interface_font(14, semibold=True))
-        self._size = label("", "secondary")
+        self._size = ElidedLabel()  # gives way where the buttons need the room
+        self._size.setProperty("role", "secondary")
         self._size.setFont(theme.figures_font())
         self._note = label("", wrap=True)
         self._fit = label("", "secondary", wrap=True)
@@ -60,8 +61,7 @@ class ModelCard(QFrame):
         head.addStrut(theme.px(HEAD_PX))  # the title stands where it stands beside buttons
         head.setSpacing(8)
         head.addWidget(self._title)
-        head.addWidget(self._size)
-        head.addStretch(1)
+        head.addWidget(self._size, 1)
         for what, text, role in (
             ("download", self.tr("Download"), ""),
             ("resume", self.tr("Go on"), ""),
@@ -122,7 +122,9 @@ class ModelCard(QFrame):
             state = self.tr("changed since it was checked")
         elif row.state == "missing":
             state = self.tr("the file is gone")
-        self._size.setText(" · ".join(part for part in (size, state) if part))
+        facts = " · ".join(part for part in (size, state) if part)
+        self._size.setText(facts)
+        self._size.setToolTip(facts)
         self._note.setText(row.note)
         self._note.setVisible(bool(row.note))
         self._fit.setText(spoken(row.fit.sentence) if row.fit else "")
