@@ -55,6 +55,7 @@ std::unique_ptr<Model> planned(const std::string& path,
                                const std::string& compute,
                                const std::string& profile,
                                size_t memory,
+                               float cpu_share,
                                int threads) {
     check(compute == "fast" || compute == "reference",
           "compute is ",
@@ -71,6 +72,7 @@ std::unique_ptr<Model> planned(const std::string& path,
                                .compute = compute == "fast" ? Compute::fast : Compute::reference,
                                .profile = profile == "exact" ? Profile::exact : Profile::compact,
                                .memory = memory,
+                               .host_share = cpu_share,
                                .threads = threads};
     const ModelConfig shape = config_of(config);
     std::vector<TensorInfo> infos;
@@ -91,11 +93,20 @@ class Session {
             const std::string& compute,
             const std::string& profile,
             size_t memory,
+            float cpu_share,
             int threads,
             nb::object progress)
         : device_(device),
-          model_(
-              planned(path, tensors, config, device, context, compute, profile, memory, threads)) {
+          model_(planned(path,
+                         tensors,
+                         config,
+                         device,
+                         context,
+                         compute,
+                         profile,
+                         memory,
+                         cpu_share,
+                         threads)) {
         std::function<bool(double)> tell;
         if (!progress.is_none())
             tell = [&](double share) {
@@ -194,7 +205,7 @@ nb::dict plan_of(const MemoryPlan& plan) {
     nb::dict out = pools(plan);
     out["graphs"] = plan.recordings;
     out["cuda"] = plan.context;
-    out["main_memory"] = plan.streamed;
+    out["main_memory"] = plan.main_memory;
     return out;
 }
 
@@ -235,6 +246,7 @@ void bind_model(nb::module_& m) {
                       const std::string&,
                       const std::string&,
                       size_t,
+                      float,
                       int,
                       nb::object>(),
              nb::arg("path"),
@@ -246,6 +258,7 @@ void bind_model(nb::module_& m) {
              nb::arg("compute") = "fast",
              nb::arg("profile") = "exact",
              nb::arg("memory") = 0,
+             nb::arg("cpu_share") = -1.0f,
              nb::arg("threads") = 0,
              nb::arg("progress") = nb::none())
         .def_prop_ro("position", [](const Session& s) { return s.model().position(); })
@@ -321,9 +334,10 @@ void bind_model(nb::module_& m) {
            const std::string& device,
            int context,
            const std::string& profile,
-           size_t memory) {
-            const auto model =
-                planned(path, tensors, config, device, context, "fast", profile, memory, 1);
+           size_t memory,
+           float cpu_share) {
+            const auto model = planned(
+                path, tensors, config, device, context, "fast", profile, memory, cpu_share, 0);
             return plan_of(model->memory());
         },
         nb::arg("path"),
@@ -333,7 +347,8 @@ void bind_model(nb::module_& m) {
         nb::arg("device"),
         nb::arg("context"),
         nb::arg("profile") = "exact",
-        nb::arg("memory") = 0);
+        nb::arg("memory") = 0,
+        nb::arg("cpu_share") = -1.0f);
 }
 
 }  // namespace sfumato::bindings

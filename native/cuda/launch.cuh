@@ -20,7 +20,7 @@ inline void check_cuda(cudaError_t status, const char* what) {
                     cudaGetErrorString(status));
 }
 
-// One device, one order, and copies beside it.
+// One device, one order, and beside it copies and work of the host.
 class Stream final : public ::sfumato::Stream {
   public:
     explicit Stream(int device);
@@ -36,6 +36,12 @@ class Stream final : public ::sfumato::Stream {
     Overhead overhead() const override;
     void repeat(std::unique_ptr<Recording>& recording, const std::function<void()>& work) override;
 
+    // Work of the host beside operations: begins when all that was asked for before is done. What
+    // is asked for after join_host() begins when the work is done. It asks nothing of the device
+    // and does not throw; `data` lives as long as it may be repeated.
+    void call_host(void (*work)(void*), void* data);
+    void join_host();
+
     // The device becomes that of the calling thread.
     cudaStream_t enter() {
         CUDA_CHECK(cudaSetDevice(device_));
@@ -48,8 +54,9 @@ class Stream final : public ::sfumato::Stream {
     int device_;
     int processors_ = 0;
     size_t shared_limit_ = 0;
-    cudaStream_t stream_ = nullptr, copies_ = nullptr;
+    cudaStream_t stream_ = nullptr, copies_ = nullptr, host_ = nullptr;
     cudaEvent_t free_[slots] = {}, filled_[slots] = {};  // of each slot's memory
+    cudaEvent_t asked_ = nullptr, answered_ = nullptr;   // of the host
 };
 
 inline Stream& stream_of(const Context& context) { return static_cast<Stream&>(*context.stream); }

@@ -75,14 +75,19 @@ constexpr int sort_warps = 32, most_experts = 1024;
 // One block: pairs (token, k) in the order of their experts, tokens of an expert in their own
 // order.
 //   token [pairs]: of each sorted pair     place [pairs]: where a pair went
+// The experts from `here` on are the host's: no items, but tokens and beginnings from 0.
+//   counts: items, and pairs that are not the host's
 __global__ void sort_kernel(const int32_t* expert,
                             int pairs,
                             int top_k,
                             int experts,
+                            int here,
                             int32_t* token,
                             int32_t* place,
                             Item* items,
-                            int* item_count) {
+                            int* counts,
+                            int32_t* host_token,
+                            int32_t* host_first) {
     __shared__ int count[most_experts], first[most_experts], first_item[most_experts];
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     for (int e = warp; e < experts; e += sort_warps) {
@@ -98,11 +103,15 @@ __global__ void sort_kernel(const int32_t* expert,
             first[e] = pair;
             first_item[e] = item;
             pair += count[e];
-            item += (count[e] + item_rows - 1) / item_rows;
+            if (e < here) item += (count[e] + item_rows - 1) / item_rows;
         }
-        *item_count = item;
+        counts[0] = item;
+        counts[1] = here < experts ? first[here] : pairs;
     }
     __syncthreads();
+    for (int e = here + static_cast<int>(threadIdx.x); e <= experts && here < experts;
+         e += blockDim.x)
+        host_first[e - here] = (e < experts ? first[e] : pairs) - first[here];
     for (int e = warp; e < experts; e += sort_warps) {
         int next = first[e];
         for (int at = 0; at < pairs; at += 32) {
@@ -112,27 +121,35 @@ __global__ void sort_kernel(const int32_t* expert,
                 const int to = next + __popc(hits & ((1u << lane) - 1));
                 token[to] = (at + lane) / top_k;
                 place[at + lane] = to;
+                if (e >= here) host_token[to - first[here]] = (at + lane) / top_k;
             }
             next += __popc(hits);
         }
-        for (int i = lane; i * item_rows < count[e]; i += 32)
+        for (int i = lane; e < here && i * item_rows < count[e]; i += 32)
             items[first_item[e] + i] = {
                 e, first[e] + i * item_rows, min(item_rows, count[e] - i * item_rows)};
     }
 }
 
+// Pairs from counts[1] on lie in `host_each`.
 __global__ void combine_kernel(const float* each,
+                               const float* host_each,
+                               const int* counts,
                                const int32_t* place,
                                const float* weight,
                                int top_k,
                                int width,
                                float* out) {
     const size_t token = blockIdx.x;
+    const int here = counts[1];
     for (int i = threadIdx.x; i < width; i += blockDim.x) {
         float sum = 0.0f;
-        for (int k = 0; k < top_k; ++k)
-            sum += weight[token * top_k + k] *
-                   each[static_cast<size_t>(place[token * top_k + k]) * width + i];
+        for (int k = 0; k < top_k; ++k) {
+            const int at = place[token * top_k + k];
+            const float* row = at < here ? each + static_cast<size_t>(at) * width
+                                         : host_each + static_cast<size_t>(at - here) * width;
+            sum += weight[token * top_k + k] * row[i];
+        }
         out[token * width + i] = sum;
     }
 }
@@ -157,8 +174,9 @@ View<float> router_logits(const Context& context, const MoeArgs& a, int experts)
 void moe(const Context& context, const MoeArgs& a) {
     Arena::Scope scope(context.scratch);
     Arena& scratch = context.scratch;
-    const int experts = static_cast<int>(a.gate.size()), tokens = a.x.rows,
-              pairs = tokens * a.top_k;
+    const HostShare* host = a.host == nullptr ? nullptr : a.host->share;
+    const int here = static_cast<int>(a.gate.size()), tokens = a.x.rows, pairs = tokens * a.top_k;
+    const int experts = here + (host == nullptr ? 0 : a.host->count());
     check(a.top_k <= most_top_k && experts <= most_experts,
           "moe: ",
           a.top_k,
@@ -176,7 +194,7 @@ void moe(const Context& context, const MoeArgs& a) {
     auto* place = scratch.take<int32_t>(all);
     const int most_items = std::min(pairs, pairs / item_rows + std::min(experts, pairs));
     auto* item_list = scratch.take<Item>(static_cast<size_t>(most_items));
-    auto* item_count = scratch.take<int>(1);
+    auto* counts = scratch.take<int>(2);
 
     const View<float> logits = router_logits(context, a, experts);
     launch(context,
@@ -200,13 +218,22 @@ void moe(const Context& context, const MoeArgs& a) {
            pairs,
            a.top_k,
            experts,
+           here,
            token,
            place,
            item_list,
-           item_count);
+           counts,
+           host == nullptr ? nullptr : host->token,
+           host == nullptr ? nullptr : host->first);
+    if (host != nullptr) {
+        stream_of(context).copy(host->x.data, a.x.data, a.x.size() * sizeof(float));
+        stream_of(context).call_host(
+            [](void* data) { ops::host_experts(*static_cast<const HostExperts*>(data)); },
+            const_cast<HostExperts*>(a.host));
+    }
 
     const DType gate_type = a.gate[0].type, up_type = a.up[0].type, down_type = a.down[0].type;
-    const Items items{item_list, item_count, most_items};
+    const Items items{item_list, counts, most_items};
     const Activations x = activations(context, a.x, has_codes(gate_type) || has_codes(up_type));
     const Activations activated = gate_up(context,
                                           {.gate_type = gate_type,
@@ -222,12 +249,15 @@ void moe(const Context& context, const MoeArgs& a) {
     product(
         context,
         {.type = down_type, .w = weights_of(a.down), .x = activated, .items = items, .out = each});
+    if (host != nullptr) stream_of(context).join_host();
     launch(context,
            combine_kernel,
            dim3(static_cast<unsigned>(tokens)),
            dim3(256),
            0,
            static_cast<const float*>(each.data),
+           static_cast<const float*>(host == nullptr ? nullptr : host->each.data),
+           static_cast<const int*>(counts),
            place,
            weight,
            a.top_k,

@@ -39,6 +39,9 @@ Stream::Stream(int device) : device_(device) {
     shared_limit_ = properties.sharedMemPerBlockOptin;
     CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
     CUDA_CHECK(cudaStreamCreateWithFlags(&copies_, cudaStreamNonBlocking));
+    CUDA_CHECK(cudaStreamCreateWithFlags(&host_, cudaStreamNonBlocking));
+    for (cudaEvent_t* event : {&asked_, &answered_})
+        CUDA_CHECK(cudaEventCreateWithFlags(event, cudaEventDisableTiming));
     for (auto* events : {free_, filled_})
         for (int slot = 0; slot < slots; ++slot)
             CUDA_CHECK(cudaEventCreateWithFlags(&events[slot], cudaEventDisableTiming));
@@ -46,12 +49,13 @@ Stream::Stream(int device) : device_(device) {
 
 Stream::~Stream() {
     cudaSetDevice(device_);
-    for (cudaStream_t order : {copies_, stream_}) {
+    for (cudaStream_t order : {copies_, host_, stream_}) {
         cudaStreamSynchronize(order);
         cudaStreamDestroy(order);
     }
     for (auto* events : {free_, filled_})
         for (int slot = 0; slot < slots; ++slot) cudaEventDestroy(events[slot]);
+    for (cudaEvent_t event : {asked_, answered_}) cudaEventDestroy(event);
 }
 
 Buffer Stream::allocate(size_t bytes, const char* purpose) {
@@ -109,6 +113,18 @@ void Stream::prefetch(int slot, void* to, const void* from, size_t bytes) {
 
 void Stream::arrive(int slot) {
     if (!measuring) CUDA_CHECK(cudaStreamWaitEvent(enter(), filled_[slot]));
+}
+
+void Stream::call_host(void (*work)(void*), void* data) {
+    if (measuring) return;
+    CUDA_CHECK(cudaEventRecord(asked_, enter()));
+    CUDA_CHECK(cudaStreamWaitEvent(host_, asked_));
+    CUDA_CHECK(cudaLaunchHostFunc(host_, work, data));
+    CUDA_CHECK(cudaEventRecord(answered_, host_));
+}
+
+void Stream::join_host() {
+    if (!measuring) CUDA_CHECK(cudaStreamWaitEvent(enter(), answered_));
 }
 
 size_t Stream::free_memory() {

@@ -89,7 +89,8 @@ void feed_forward(const Context& context, const LayerArgs& a) {
               .down = w.expert_down,
               .top_k = a.config.experts_used,
               .eps = eps,
-              .out = routed});
+              .out = routed,
+              .host = w.host_experts.count() > 0 ? &w.host_experts : nullptr});
     a.experts.release(*context.stream, a.layer);
     ops::rms_norm(context, {.x = routed, .weight = w.post_ffw_norm_2, .eps = eps, .out = routed});
     ops::rms_norm(context,

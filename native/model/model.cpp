@@ -1,6 +1,7 @@
 #include "model/model.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include "core/random.h"
@@ -83,7 +84,7 @@ Model::Model(const std::string& path,
     sliding_.values = frequencies(config_.head_dim_sliding, config_.rope_base_sliding, nullptr);
     take_activations(nullptr);
     if (device_ != Device::cpu) scratch_bytes_ = measure_scratch();
-    plan_memory(options.memory);
+    plan_memory(options);
 }
 
 Context Model::device() {
@@ -101,7 +102,11 @@ void Model::load(const std::function<bool(double)>& progress) {
     for (const Angles* a : {&full_, &sliding_})
         stream_->copy(a->frequencies, a->values.data(), a->values.size() * sizeof(float));
     if (scratch_bytes_ != 0) scratch_.reserve(scratch_bytes_);
+    if (const int most = weights_.most_host_experts(); most > 0)
+        host_ = std::make_unique<HostShare>(
+            *stream_, threads_, largest_pass_, config_.hidden, config_.experts_used, most);
     weights_.load(device(), progress);
+    for (LayerWeights& layer : weights_.layers) layer.host_experts.share = host_.get();
     if (compute_ == Compute::fast)
         ops::embedding_sum(device(), {.embedding = weights_.embedding, .out = embedding_sum_});
     stream_->wait();
@@ -114,19 +119,22 @@ MemoryPlan Model::memory() const {
             .scratch = activation_bytes_ + std::max(scratch_bytes_, scratch_.bytes()),
             .recordings = overhead.recording,
             .context = overhead.context,
-            .streamed = weights_.streamed_bytes()};
+            .main_memory = weights_.main_memory_bytes()};
 }
 
 // Everything that the device will ever hold is counted before anything is taken. What does not fit
 // stays in main memory, as far as it can.
-void Model::plan_memory(size_t limit) {
+void Model::plan_memory(const ModelOptions& options) {
     size_t free = stream_->free_memory();
     if (free == 0) return;
-    if (limit != 0) free = std::min(free, limit);
+    if (options.memory != 0) free = std::min(free, options.memory);
     const MemoryPlan plan = memory();
     const size_t needed = plan.total() - plan.context, others = needed - plan.weights;
     const auto megabytes = [](size_t bytes) { return bytes / 1'000'000; };
-    if (others > free || !weights_.stream(free - others))
+    const float share = needed <= free           ? 0.0f
+                        : options.host_share < 0 ? balanced_share()
+                                                 : std::min(options.host_share, 1.0f);
+    if (others > free || !weights_.stream(free - others, share))
         fail<OutOfMemory>("the model needs ",
                           megabytes(needed),
                           " MB on the GPU (weights ",
@@ -140,17 +148,66 @@ void Model::plan_memory(size_t limit) {
                           "), but ",
                           megabytes(free),
                           " MB are free");
-    const size_t streamed = weights_.streamed_bytes(), room = available_memory();
-    if (streamed != 0 && room != 0 && streamed > room)
+    const size_t beyond = weights_.main_memory_bytes(), room = available_memory();
+    if (beyond != 0 && room != 0 && beyond > room)
         fail<OutOfMemory>("the model needs ",
                           megabytes(needed),
                           " MB on the GPU, where ",
                           megabytes(free),
                           " MB are free; for the ",
-                          megabytes(streamed),
+                          megabytes(beyond),
                           " MB of experts beyond that main memory has only ",
                           megabytes(room),
                           " MB");
+}
+
+// With it the host computes an expert while the bus brings another, each measured alone. In
+// eighths, so that it is nearly always the same on a machine.
+float Model::balanced_share() {
+    const auto seconds = [](auto&& work) {
+        double best = 1e9;
+        for (int i = 0; i < 3; ++i) {
+            const auto begin = std::chrono::steady_clock::now();
+            work();
+            const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
+            best = std::min(best, time.count());
+        }
+        return best;
+    };
+    const size_t expert_bytes = weights_.expert_bytes()[0];
+    const Buffer from = stream_->allocate_shared(expert_bytes, "an expert"),
+                 to = stream_->allocate(expert_bytes, "an expert");
+    const double copied = seconds([&] {
+        stream_->prefetch(0, to.data(), from.data(), expert_bytes);
+        stream_->arrive(0);
+        stream_->wait();
+    });
+    const LayerWeights& like = weights_.layers[0];
+    const int experts = std::min(threads_.count(), config_.experts);
+    const int pairs = std::max(1, config_.canvas * config_.experts_used / config_.experts);
+    HostShare share(*stream_, threads_, pairs * experts, config_.hidden, 1, experts);
+    HostExperts some{.gate = {}, .up = {}, .down = {}, .share = &share};
+    std::vector<Buffer> zeros;
+    for (auto [matrix, into] : {std::pair{&like.expert_gate[0], &some.gate},
+                                std::pair{&like.expert_up[0], &some.up},
+                                std::pair{&like.expert_down[0], &some.down}})
+        for (int e = 0; e < experts; ++e) {
+            const size_t bytes =
+                cpu::packed_bytes(matrix->type, matrix->compute, matrix->outputs, matrix->inputs);
+            zeros.emplace_back(bytes, "an expert");
+            into->push_back(*matrix);
+            into->back().data = zeros.back().data();
+        }
+    for (int e = 0; e <= experts; ++e) share.first[e] = e * pairs;
+    for (int p = 0; p < pairs * experts; ++p) share.token[p] = p;
+    std::fill_n(share.x.data, share.x.size(), 0.0f);
+    const double computed = seconds([&] { ops::host_experts(some); }) / experts;
+    return std::floor(static_cast<float>(8.0 * copied / (copied + computed))) / 8.0f;
+}
+
+void Model::check_host() const {
+    if (host_ && host_->failed)
+        fail<OutOfMemory>("main memory ran out while the processor computed its experts");
 }
 
 // Divides `memory`, and counts the bytes.
@@ -286,6 +343,7 @@ void Model::encode(std::span<const int32_t> ids, float* hidden) {
         stream_->copy(hidden, x.data, x.size() * sizeof(float));
     }
     stream_->wait();  // for the ids, which the next pass overwrites
+    check_host();
     cache_.advance(rows);
 }
 
@@ -467,6 +525,7 @@ Step Model::denoise(float temperature,
         stream_->repeat(recording_, [&] { run_step(); });
     }
     stream_->wait();
+    check_host();
     const auto finite = [](const float* values, size_t count) {
         return std::all_of(values, values + count, [](float v) { return std::isfinite(v); });
     };

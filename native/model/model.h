@@ -21,16 +21,19 @@ struct ModelOptions {
     Compute compute = Compute::fast;
     Profile profile = Profile::exact;
     size_t memory = 0;  // bytes of the device, at most; 0: all that is free
-    int threads = 0;    // 0: physical cores
+    // Share of the experts beyond that which the host computes, the others are streamed; below 0:
+    // so that both take as long.
+    float host_share = -1.0f;
+    int threads = 0;  // 0: physical cores
 };
 
 // What a model takes of its device's memory in all, known before anything is taken.
 struct MemoryPlan {
     size_t weights = 0, kv_cache = 0;
-    size_t scratch = 0;     // activations; grows with the first step on a CPU
-    size_t recordings = 0;  // about: what the device keeps for repeating a step
-    size_t context = 0;     // about: what its runtime keeps
-    size_t streamed = 0;    // weights in main memory instead, which the total leaves out
+    size_t scratch = 0;      // activations; grows with the first step on a CPU
+    size_t recordings = 0;   // about: what the device keeps for repeating a step
+    size_t context = 0;      // about: what its runtime keeps
+    size_t main_memory = 0;  // of it: weights that the device lacks, which the total leaves out
 
     size_t total() const { return weights + kv_cache + scratch + recordings + context; }
 };
@@ -135,7 +138,9 @@ class Model {
 
     Context device();
     size_t measure_scratch();
-    void plan_memory(size_t limit);
+    void plan_memory(const ModelOptions& options);
+    float balanced_share();
+    void check_host() const;
     void take_activations(std::byte* memory);
     void run_step();
     void prepare_angles(const Context& context, int first_position, int rows);
@@ -154,6 +159,7 @@ class Model {
     std::unique_ptr<Stream> stream_;
     Arena scratch_;
     Weights weights_;
+    std::unique_ptr<HostShare> host_;
     KvCache cache_;
 
     // Activations that outlive an operation, on the device.

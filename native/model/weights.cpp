@@ -28,7 +28,7 @@ Weights::Weights(const std::string& path,
                  const ModelConfig& config,
                  const Context& context,
                  Profile profile)
-    : file_(path), compute_(context.compute), profile_(profile) {
+    : file_(path), compute_(context.compute), profile_(profile), experts_(config.experts) {
     for (const TensorInfo& t : tensors) tensors_.emplace(t.name, t);
     plan(config);
     for (Job& job : jobs_) job.packed = aligned(ops::packed_bytes(context, *job.matrix));
@@ -51,7 +51,7 @@ void Weights::plan(const ModelConfig& config) {
     matrix("self_cond_up.weight", config.dense_ffn, config.hidden, self_cond_up);
     matrix("self_cond_down.weight", config.hidden, config.dense_ffn, self_cond_down);
     layers.resize(static_cast<size_t>(config.layers));
-    streamed_.resize(layers.size());
+    away_.resize(layers.size());
     for (int layer = 0; layer < config.layers; ++layer) plan_layer(config, layer);
 }
 
@@ -211,18 +211,23 @@ void Weights::floats(const std::string& name,
 
 // Addresses are offsets until load() knows where the memory begins.
 void Weights::lay_out() {
-    packed_bytes_ = streamed_bytes_ = place_bytes_ = 0;
-    for (Streamed& s : streamed_) s.bytes = 0;
+    packed_bytes_ = streamed_bytes_ = host_bytes_ = place_bytes_ = 0;
+    for (Away& a : away_) a.bytes = 0;
     for (Job& job : jobs_) {
-        const auto* matrices = job.layer < 0 ? nullptr : &layers[static_cast<size_t>(job.layer)];
-        Streamed* s = job.layer < 0 ? nullptr : &streamed_[static_cast<size_t>(job.layer)];
-        job.streamed =
-            s != nullptr && job.expert >= static_cast<int>(matrices->expert_gate.size()) - s->count;
-        size_t& end = job.streamed ? streamed_bytes_ : packed_bytes_;
-        if (job.streamed) {
-            if (s->bytes == 0) s->at = end;
-            s->bytes += job.packed;
-            place_bytes_ = std::max(place_bytes_, s->bytes);
+        job.place = Place::device;
+        if (job.layer >= 0) {
+            const Away& a = away_[static_cast<size_t>(job.layer)];
+            if (job.expert >= experts_ - a.count()) job.place = Place::streamed;
+            if (job.expert >= experts_ - a.host) job.place = Place::host;
+        }
+        size_t& end = job.place == Place::device     ? packed_bytes_
+                      : job.place == Place::streamed ? streamed_bytes_
+                                                     : host_bytes_;
+        if (job.place == Place::streamed) {
+            Away& a = away_[static_cast<size_t>(job.layer)];
+            if (a.bytes == 0) a.at = end;
+            a.bytes += job.packed;
+            place_bytes_ = std::max(place_bytes_, a.bytes);
         }
         job.at = end;
         end += job.packed;
@@ -232,49 +237,84 @@ void Weights::lay_out() {
     for (Job& job : jobs_) job.matrix->data = place_of(job);
 }
 
-// Of its matrix on the device.
+// Of its matrix, where it is computed.
 std::byte* Weights::place_of(const Job& job) const {
-    const auto at = [&](size_t offset) {
-        return reinterpret_cast<std::byte*>(reinterpret_cast<uintptr_t>(packed_.data()) + offset);
+    const auto at = [](const Buffer& memory, size_t offset) {
+        return reinterpret_cast<std::byte*>(reinterpret_cast<uintptr_t>(memory.data()) + offset);
     };
-    if (!job.streamed) return at(job.at);
+    if (job.place == Place::device) return at(packed_, job.at);
+    if (job.place == Place::host) return at(host_, job.at);
     int turn = 0;  // of the layer, among those that stream
     for (int layer = 0; layer < job.layer; ++layer)
-        if (streamed_[static_cast<size_t>(layer)].count > 0) ++turn;
+        if (away_[static_cast<size_t>(layer)].streamed > 0) ++turn;
     const size_t slot = static_cast<size_t>(turn % Stream::slots);
-    const size_t in_layer = job.at - streamed_[static_cast<size_t>(job.layer)].at;
-    return at(places_at_ + slot * place_bytes_ + in_layer);
+    const size_t in_layer = job.at - away_[static_cast<size_t>(job.layer)].at;
+    return at(packed_, places_at_ + slot * place_bytes_ + in_layer);
 }
 
-size_t Weights::expert_bytes(int layer) const {
-    size_t bytes = 0;
+std::vector<size_t> Weights::expert_bytes() const {
+    std::vector<size_t> each(layers.size());
     for (const Job& job : jobs_)
-        if (job.layer == layer && job.expert == 0) bytes += job.packed;
-    return bytes;
+        if (job.layer >= 0 && job.expert == 0) each[static_cast<size_t>(job.layer)] += job.packed;
+    return each;
 }
 
-bool Weights::stream(size_t most) {
+int Weights::most_host_experts() const {
+    int most = 0;
+    for (const Away& a : away_) most = std::max(most, a.host);
+    return most;
+}
+
+bool Weights::stream(size_t most, float host_share) {
     if (bytes() <= most) return true;
-    std::vector<size_t> each;
-    size_t largest = 0;
-    for (int layer = 0; layer < static_cast<int>(layers.size()); ++layer) {
-        each.push_back(expert_bytes(layer));
-        largest = std::max(largest, each.back());
-    }
-    const size_t experts_each = layers[0].expert_gate.size();
-    const size_t everything = bytes();
+    const auto host_of = [&](int away) {
+        return std::min(static_cast<int>(std::lround(host_share * static_cast<float>(away))),
+                        experts_ - 1);  // the device keeps one of every layer
+    };
+    const std::vector<size_t> each = expert_bytes();
+    const size_t everything = bytes(), largest = *std::max_element(each.begin(), each.end());
     size_t away = 0;
-    for (size_t i = 0; i < experts_each * layers.size(); ++i) {
-        const size_t layer = i % layers.size();
-        ++streamed_[layer].count;
+    for (int i = 0; i < experts_ * static_cast<int>(layers.size()); ++i) {
+        const auto layer = static_cast<size_t>(i) % layers.size();
+        const int count = away_[layer].count() + 1;
+        away_[layer].host = host_of(count);
+        away_[layer].streamed = count - away_[layer].host;
         away += each[layer];
-        const size_t places = Stream::slots * (i / layers.size() + 1) * largest;  // at most
+        int most_streamed = 0;
+        for (const Away& a : away_) most_streamed = std::max(most_streamed, a.streamed);
+        const size_t places = Stream::slots * static_cast<size_t>(most_streamed) * largest;
         if (everything - away + places > most) continue;
         lay_out();
         return true;
     }
-    for (Streamed& s : streamed_) s.count = 0;
+    for (Away& a : away_) a = {};
     return false;
+}
+
+// The host packs its experts in its own way, and they are no business of the device.
+void Weights::give_to_host(const Context& context) {
+    const Context host{.device = Device::cpu,
+                       .compute = context.compute,
+                       .threads = context.threads,
+                       .scratch = context.scratch};
+    for (Job& job : jobs_)
+        if (job.place == Place::host) job.packed = aligned(ops::packed_bytes(host, *job.matrix));
+    lay_out();
+    for (size_t i = 0; i < layers.size(); ++i) {
+        const auto here = static_cast<size_t>(experts_ - away_[i].host);
+        LayerWeights& l = layers[i];
+        HostExperts& h = l.host_experts;
+        for (auto [device, on_host] : {std::pair{&l.expert_gate, &h.gate},
+                                       std::pair{&l.expert_up, &h.up},
+                                       std::pair{&l.expert_down, &h.down}}) {
+            on_host->assign(device->begin() + static_cast<ptrdiff_t>(here), device->end());
+            for (Job& job : jobs_)
+                if (job.place == Place::host && job.layer == static_cast<int>(i) &&
+                    job.matrix >= device->data() && job.matrix < device->data() + device->size())
+                    job.matrix = &(*on_host)[static_cast<size_t>(job.expert) - here];
+            device->resize(here);
+        }
+    }
 }
 
 void Weights::place_floats(Stream& stream) {
@@ -295,9 +335,10 @@ void Weights::place_floats(Stream& stream) {
 // only a batch at a time.
 void Weights::load(const Context& context, const std::function<bool(double)>& progress) {
     place_floats(*context.stream);
+    if (host_bytes_ != 0) give_to_host(context);
     packed_ = context.stream->allocate(packed_bytes_, "the model");
-    in_main_memory_ =
-        context.stream->allocate_shared(streamed_bytes_, "what does not fit on the GPU");
+    streamed_ = context.stream->allocate_shared(streamed_bytes_, "what does not fit on the GPU");
+    host_ = Buffer(host_bytes_, "the processor's share of the model");
     size_t total = 0, largest = 0, largest_packed = 0, done = 0;
     for (const Job& job : jobs_) {
         job.matrix->data = place_of(job);
@@ -316,8 +357,8 @@ void Weights::load(const Context& context, const std::function<bool(double)>& pr
     size_t copies = 0;
     for (size_t first = 0; first < jobs_.size();) {
         size_t end = first, used = 0;
-        const bool streamed = jobs_[first].streamed;
-        for (; end < jobs_.size() && jobs_[end].streamed == streamed &&
+        const Place place = jobs_[first].place;
+        for (; end < jobs_.size() && jobs_[end].place == place &&
                used + aligned(jobs_[end].bytes) <= staging.bytes() &&
                jobs_[end].end() - jobs_[first].at <= packed_batch;
              ++end) {
@@ -328,8 +369,10 @@ void Weights::load(const Context& context, const std::function<bool(double)>& pr
         read(context.threads, first, end, at, staging.data());
         round(context.threads, first, end, at, staging.data());
         const size_t begin = jobs_[first].at, bytes = jobs_[end - 1].end() - begin;
-        if (direct || streamed) {
-            const Buffer& memory = streamed ? in_main_memory_ : packed_;
+        if (direct || place != Place::device) {
+            const Buffer& memory = place == Place::streamed ? streamed_
+                                   : place == Place::host   ? host_
+                                                            : packed_;
             pack(context, first, end, at, staging.data(), memory.data() + begin);
         } else {
             const Buffer& out = outgoing[copies++ % 2];
@@ -344,9 +387,9 @@ void Weights::load(const Context& context, const std::function<bool(double)>& pr
             fail<Cancelled>("loading was cancelled");
         }
     }
-    std::vector<ExpertStream::Layer> away;
-    for (const Streamed& s : streamed_) away.push_back({in_main_memory_.data() + s.at, s.bytes});
-    expert_stream.begin(*context.stream, away, packed_.data() + places_at_, place_bytes_);
+    std::vector<ExpertStream::Layer> streamed;
+    for (const Away& a : away_) streamed.push_back({streamed_.data() + a.at, a.bytes});
+    expert_stream.begin(*context.stream, streamed, packed_.data() + places_at_, place_bytes_);
     context.stream->wait();
     jobs_.clear();
 }
@@ -399,13 +442,18 @@ void Weights::pack(const Context& context,
         first_task.push_back(tasks);
         tasks += jobs_[i].matrix->panels();
     }
+    Context host = context;
+    host.device = Device::cpu;
     context.threads.run(tasks, [&](int task, int) {
         const auto after = std::upper_bound(first_task.begin(), first_task.end(), task);
         const auto index = static_cast<size_t>(after - first_task.begin()) - 1;
         const Job& job = jobs_[first + index];
         Matrix here = *job.matrix;
         here.data = packed + (job.at - jobs_[first].at);
-        ops::pack_panel(context, staging + at[first + index], here, task - first_task[index]);
+        ops::pack_panel(job.place == Place::host ? host : context,
+                        staging + at[first + index],
+                        here,
+                        task - first_task[index]);
     });
 }
 

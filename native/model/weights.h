@@ -13,6 +13,7 @@
 #include "model/expert_stream.h"
 #include "model/requantize.h"
 #include "ops/embed.h"
+#include "ops/moe.h"
 
 namespace sfumato {
 
@@ -46,10 +47,11 @@ struct LayerWeights {
     bool has_attn_v = false;  // else values come from the key projection
     Matrix ffn_gate, ffn_up, ffn_down;
 
-    const float* router = nullptr;        // [experts, hidden]
-    const float* router_scale = nullptr;  // [hidden], hidden^-½ included
-    const float* expert_scale = nullptr;  // [experts]
-    std::vector<Matrix> expert_gate, expert_up, expert_down;
+    const float* router = nullptr;                            // [experts, hidden]
+    const float* router_scale = nullptr;                      // [hidden], hidden^-½ included
+    const float* expert_scale = nullptr;                      // [experts]
+    std::vector<Matrix> expert_gate, expert_up, expert_down;  // of the device's experts
+    HostExperts host_experts;                                 // the others
 
     float canvas_scale = 1.0f;   // layer_output_scale
     float encoder_scale = 1.0f;  // enc_layer_output_scale
@@ -65,12 +67,16 @@ class Weights {
             Profile profile);
 
     // Leaves as many experts in main memory as it takes to make bytes() at most `most`, the last of
-    // every layer before the last but one of any. False where even that is not enough.
-    bool stream(size_t most);
+    // every layer before the last but one of any. `host_share` of them, from 0 to 1, are computed
+    // by the host, the others streamed. False where even all are not enough.
+    bool stream(size_t most, float host_share);
 
-    // Takes bytes() of the context's device, and streamed_bytes() of main memory, and fills them.
-    // `progress` is told the share that is done and returns false to cancel. Throws Error,
-    // OutOfMemory, Cancelled.
+    // Bytes of one expert on the device, by layer.
+    std::vector<size_t> expert_bytes() const;
+
+    // Takes bytes() of the context's device, and main_memory_bytes(), and fills them. `progress` is
+    // told the share that is done and returns false to cancel. Throws Error, OutOfMemory,
+    // Cancelled.
     void load(const Context& context, const std::function<bool(double)>& progress);
 
     Embedding embedding;
@@ -84,11 +90,15 @@ class Weights {
     ExpertStream expert_stream;
 
     size_t bytes() const { return packed_bytes_ + float_bytes_; }
-    size_t streamed_bytes() const { return streamed_bytes_; }
+    size_t main_memory_bytes() const { return streamed_bytes_ + host_bytes_; }
+    int most_host_experts() const;  // of a layer
     // ‖difference‖ / ‖weights‖ of all that load() rounded to fewer bits; 0: of nothing.
     double rounding_error() const;
 
   private:
+    // Where a matrix lies: the device's memory, or main memory, packed for the device or the host.
+    enum class Place { device, streamed, host };
+
     // A matrix that waits to be read.
     struct Job {
         Matrix* matrix;
@@ -97,15 +107,18 @@ class Weights {
         bool round;                   // from Q8_0, in the file, to the matrix' Q5_0
         int layer = -1, expert = -1;  // of an expert's
         size_t packed = 0;            // bytes, once laid out
-        bool streamed = false;        // lies in main memory
-        size_t at = 0;                // in its memory
+        Place place = Place::device;
+        size_t at = 0;  // in its memory
 
         size_t end() const { return at + packed; }
     };
-    // A layer's experts in main memory.
-    struct Streamed {
-        int count = 0;
-        size_t at = 0, bytes = 0;
+    // A layer's experts that the device lacks: the last `host` are computed where they are, those
+    // before them stream.
+    struct Away {
+        int streamed = 0, host = 0;
+        size_t at = 0, bytes = 0;  // of those that stream
+
+        int count() const { return streamed + host; }
     };
     // Floats that wait for their place on the device.
     struct Floats {
@@ -123,8 +136,8 @@ class Weights {
     void matrix(const std::string& name, int outputs, int inputs, Matrix& out);
     void rows_of(const TensorInfo& tensor, int64_t first_row, int outputs, int inputs, Matrix& out);
     void expert(const TensorInfo& tensor, int64_t first_row, int outputs, int inputs, Matrix& out);
-    size_t expert_bytes(int layer) const;
     std::byte* place_of(const Job& job) const;
+    void give_to_host(const Context& context);
     const TensorInfo& tensor(const std::string& name, const std::vector<int64_t>& shape) const;
     std::vector<float> values(const std::string& name, const std::vector<int64_t>& shape) const;
     void floats(const std::string& name, const std::vector<int64_t>& shape, const float*& target);
@@ -155,10 +168,11 @@ class Weights {
     std::vector<Floats> float_jobs_;
     std::vector<Matrix> embedding_slabs_, head_slabs_;
     std::vector<Job> jobs_;
-    std::vector<Streamed> streamed_;  // [layers]
-    size_t packed_bytes_ = 0, float_bytes_ = 0, streamed_bytes_ = 0;
+    int experts_;
+    std::vector<Away> away_;  // [layers]
+    size_t packed_bytes_ = 0, float_bytes_ = 0, streamed_bytes_ = 0, host_bytes_ = 0;
     size_t places_at_ = 0, place_bytes_ = 0;  // in the device's memory, where streamed experts come
-    Buffer packed_, floats_, in_main_memory_;
+    Buffer packed_, floats_, streamed_, host_;
 };
 
 }  // namespace sfumato

@@ -8,7 +8,7 @@
 
 #include <span>
 
-#include "ops/dispatch.h"
+#include "ops/moe_host.h"
 
 namespace sfumato {
 
@@ -24,6 +24,8 @@ struct MoeArgs {
     int top_k;
     float eps;
     View<float> out;  // [tokens, hidden]
+    // The last experts where the host computes them; gate, up and down of a GPU lack them.
+    const HostExperts* host = nullptr;
 };
 
 namespace ops {

@@ -213,6 +213,7 @@ def plan_published(
         gpu_extension.memory(24_000_000_000)
 
     def plan(**options: Any) -> dict[str, int]:
+        options = {"cpu_share": 0.0} | options
         return gpu_extension.plan_memory(*file.native_arguments(), device=DEVICE, **options)
 
     yield plan
@@ -297,13 +298,13 @@ def conversation(model: Model) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("missing", [1, 20_000, 100_000, 200_000])
-def test_experts_in_main_memory_change_nothing(
+def test_experts_that_are_streamed_change_nothing(
     missing: int, gpu: ModuleType, open_file: Open, streamed_file: Path
 ) -> None:
     """From three experts, of a layer each, to nearly all, of all five."""
     whole = open_file(streamed_file, context=256)
     budget = in_all(whole.plan) - whole.plan["cuda"] - missing
-    part = open_file(streamed_file, context=256, memory=budget)
+    part = open_file(streamed_file, context=256, memory=budget, cpu_share=0.0)
     assert in_all(part.plan) - part.plan["cuda"] <= budget
     assert part.plan["main_memory"] > missing
     assert whole.plan["main_memory"] == 0
@@ -311,11 +312,52 @@ def test_experts_in_main_memory_change_nothing(
         np.testing.assert_array_equal(got, want)
 
 
+@pytest.mark.parametrize(("missing", "cpu_share"), [(20_000, 1.0), (150_000, 0.5)])
+def test_experts_that_the_cpu_computes_change_little(
+    missing: int, cpu_share: float, gpu: ModuleType, open_file: Open, streamed_file: Path
+) -> None:
+    whole = open_file(streamed_file, context=256)
+    budget = in_all(whole.plan) - whole.plan["cuda"] - missing
+    part = open_file(streamed_file, context=256, memory=budget, cpu_share=cpu_share)
+    assert in_all(part.plan) - part.plan["cuda"] <= budget
+    assert part.plan["main_memory"] > 0
+    # Sums come in another order, which a rounded activation or a chosen expert may tell.
+    prompt = tokens(13)
+    assert error(part.prefill_hidden(prompt), whole.prefill_hidden(prompt)) < 1e-6
+    for model in (part, whole):
+        model.begin_canvas(seed=4)
+    for step in range(3):  # the second is recorded, the third repeats it
+        canvas = whole.denoise(9.0 - step).canvas
+        part.denoise(9.0 - step)
+        assert error(part.last_logits(), whole.last_logits()) < verify.FAST_ROUTED_TOLERANCE
+        for model in (part, whole):
+            model.set_canvas(canvas)
+
+
+def test_experts_that_the_cpu_computes_need_no_place(plan_published: Plan) -> None:
+    streamed, half, cpu = (
+        plan_published(context=8192, memory=11_000_000_000, cpu_share=share)["main_memory"]
+        for share in (0.0, 0.5, 1.0)
+    )
+    assert streamed > half > cpu
+
+
+def test_a_measured_share_of_the_cpu_is_within_the_plan(
+    open_file: Open, streamed_file: Path
+) -> None:
+    whole = open_file(streamed_file, context=256).plan
+    budget = in_all(whole) - whole["cuda"] - 100_000
+    part = open_file(streamed_file, context=256, memory=budget)
+    assert in_all(part.plan) - part.plan["cuda"] <= budget
+    part.begin_canvas(seed=1)
+    part.denoise(0.8)
+
+
 def test_a_compact_model_may_be_streamed(open_file: Open, streamed_file: Path) -> None:
     options: dict[str, Any] = {"context": 256, "profile": "compact"}
     whole = open_file(streamed_file, **options)
     budget = in_all(whole.plan) - whole.plan["cuda"] - 30_000
-    part = open_file(streamed_file, memory=budget, **options)
+    part = open_file(streamed_file, memory=budget, cpu_share=0.0, **options)
     assert part.plan["main_memory"] > 0
     assert part.rounding_error == whole.rounding_error > 0.0
     for got, want in zip(conversation(part), conversation(whole), strict=True):

@@ -43,6 +43,9 @@ class Model:
         compute: str = "fast",
         profile: str = "exact",
         memory: int = 0,  # bytes of a GPU it takes at most; 0: all that are free
+        # Of the experts that a GPU has no room for, those that the CPU computes while the others
+        # are streamed; below 0: so many that both take as long.
+        cpu_share: float = -1.0,
         threads: int = 0,
         progress: Callable[[float], bool] | None = None,  # False cancels
     ) -> None: ...
@@ -110,6 +113,7 @@ def plan_memory(
     context: int,
     profile: str = "exact",
     memory: int = 0,
+    cpu_share: float = -1.0,
 ) -> dict[str, int]: ...
 def cpu_features() -> dict[str, bool]: ...
 def instruction_set() -> str: ...

@@ -92,10 +92,11 @@ def open_model(
     profile: Profile = "exact",
     context: int = 0,
     memory: int = 0,
+    cpu_share: float = -1.0,
     threads: int = 0,
 ) -> Model:
     """The native model of a checked file; `context` 0 is all that the model allows, up to 4096."""
-    options: dict[str, Any] = {"memory": memory} if memory else {}
+    options: dict[str, Any] = {"memory": memory, "cpu_share": cpu_share} if memory else {}
     if profile != "exact":
         options["profile"] = profile
     return Model(

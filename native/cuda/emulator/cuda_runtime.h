@@ -279,6 +279,10 @@ inline cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_
     emulator::queue(stream, [=] { std::memset(p, value, bytes); });
     return cudaSuccess;
 }
+inline cudaError_t cudaLaunchHostFunc(cudaStream_t stream, void (*work)(void*), void* data) {
+    emulator::queue(stream, [=] { work(data); });
+    return cudaSuccess;
+}
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned);
 cudaError_t cudaStreamDestroy(cudaStream_t);
 cudaError_t cudaStreamSynchronize(cudaStream_t);
