@@ -12,7 +12,6 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 
 #include "cpu/gemm.h"
@@ -155,10 +154,7 @@ int64_t dot_products(const uint8_t* memory, int rounds) {
         q[r] = memory + 2048 + r * group;
         sums[r][0] = sums[r][1] = Vec::zero();
     }
-    for (int i = 0; i < rounds; ++i) {
-        Vec::template dot<4, R, 0, 8>(sums, q, 0, codes);
-        std::atomic_signal_fence(std::memory_order_seq_cst);  // or a compiler does it only once
-    }
+    for (int i = 0; i < rounds; ++i) Vec::template dot<4, R, 0, 8>(sums, q, 0, codes);
     Vec::Ints sum = Vec::zero();
     for (int r = 0; r < R; ++r) sum = Vec::sub32(Vec::sub32(sum, sums[r][0]), sums[r][1]);
     int32_t kept[16];  // all zero, which the compiler cannot know of memory it must look at
