@@ -1,7 +1,7 @@
 """Records one answer of the guide, as the first run shows it: replay.json.
 
 python resources/demo/record.py
-python resources/demo/record.py --model build/guide/guide.gguf --seed 3
+python resources/demo/record.py --model build/guide/guide.gguf --seed 5
 """
 
 import argparse
@@ -21,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=HERE / "guide.gguf")
     parser.add_argument("--question", default=QUESTION)
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--blocks", type=int, default=3)
     parser.add_argument("--out", type=Path, default=HERE / "replay.json")
     args = parser.parse_args()

@@ -6,8 +6,9 @@
 Everything is seeded; the log goes to standard output and OUT/training.log, checkpoints to OUT.
 Objective: each canvas token is replaced by a uniformly random id with probability t; cross-entropy
 against the clean canvas; on half of the steps a first pass without gradient gives the
-self-conditioning logits. Two linear heads, thrown away after training, name the topic from the
-prompt's last token: a direct lesson in reading the question, which the canvas alone teaches late.
+self-conditioning logits. Linear heads, thrown away after training, name the topic from the
+prompt's last token, of the examples and of as many questions again that get no answer, and from the
+canvas: a direct lesson in reading, which the tokens alone teach late.
 Prompts of a batch have one length, so no padding masks are needed.
 One single-threaded process per core, gradients averaged after each step: on a busy machine that
 loses far less than threads which wait for each other hundreds of times in a step.
@@ -36,8 +37,9 @@ SIZE = 3072  # tokens in the vocabulary
 BATCH = 32
 PAD_WEIGHT = 0.2  # of a padding position in the loss
 BALANCE = 0.01  # weight of the router's load-balance term
-TOPIC = 0.2  # weight of the topic heads' loss
-TOPIC_LAYERS = (1, 3)  # whose output they read: early enough for later layers to use what is there
+TOPIC = 0.3  # weight of the topic heads' loss
+PROMPT_LAYERS = (1, 3)  # whose output they read: early enough for later layers to use it
+CANVAS_LAYERS = (2, 4)
 NO_TOPIC = -100  # of a prompt that does not name one; cross-entropy ignores it
 # words that may turn up anywhere in a question and mean nothing for its topic
 FILLER = phrasing.word_list(
@@ -102,6 +104,7 @@ class Examples:
         self.weights = [2.5 if t.off_topic else 1.0 for t in topics]
         self.numbers = {t.name: i for i, t in enumerate(topics)}
         self.waiting: dict[int, list[tuple[list[int], list[int], list[bool], int]]] = {}
+        self.asked: dict[int, list[tuple[list[int], int]]] = {}
 
     def question(self, topic: corpus.Topic) -> str:
         return phrasing.as_typed(self.rng.choice(topic.train), self.rng, FILLER)
@@ -165,6 +168,18 @@ class Examples:
                 del self.waiting[length]
                 return tuple(torch.tensor(column) for column in zip(*row, strict=True))
 
+    def questions(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Prompts [B, P] of one question each and their topics [B]."""
+        while True:
+            topic = self.rng.choices(self.topics, self.weights)[0]
+            ids = prompt(self.vocab, [], self.question(topic), None)
+            row = self.asked.setdefault(len(ids), [])
+            row.append((ids, self.numbers[topic.name]))
+            if len(row) == self.rows:
+                del self.asked[len(ids)]
+                prompts, numbers = zip(*row, strict=True)
+                return torch.tensor(prompts), torch.tensor(numbers)
+
 
 def corrupt(canvas: torch.Tensor, pinned: torch.Tensor, t: torch.Tensor, size: int) -> torch.Tensor:
     """Replace tokens that are not pinned by random ids with probability t [B]."""
@@ -197,35 +212,45 @@ class Balance:
 
 
 class TopicHeads(torch.nn.Module):
-    """Names the topic of a prompt from its last token, after each of TOPIC_LAYERS."""
+    """Name the topic: from the prompt's last token, and from every place of the canvas.
+
+    The first teach reading the question; the others teach the canvas to look at what was read even
+    while it is nothing but noise.
+    """
 
     def __init__(self, model, topics: int) -> None:
         super().__init__()
         width = model.config.text_config.hidden_size
-        self.heads = torch.nn.ModuleList(torch.nn.Linear(width, topics) for _ in TOPIC_LAYERS)
-        self.seen: list[torch.Tensor] = []
-        for i in TOPIC_LAYERS:
-            model.model.encoder.language_model.layers[i].register_forward_hook(self.note)
+        read = model.model.encoder.language_model.layers
+        layers = [read[i] for i in PROMPT_LAYERS] + [
+            model.model.decoder.layers[i] for i in CANVAS_LAYERS
+        ]
+        self.heads = torch.nn.ModuleList(torch.nn.Linear(width, topics) for _ in layers)
+        self.seen: dict[int, torch.Tensor] = {}
+        for i, layer in enumerate(layers):
+            first = -1 if i < len(PROMPT_LAYERS) else 0
+            layer.register_forward_hook(
+                lambda module, inputs, out, i=i, first=first: self.note(i, first, out)
+            )
 
-    def note(self, module: torch.nn.Module, inputs: object, out: object) -> None:
+    def note(self, i: int, first: int, out: torch.Tensor | tuple[torch.Tensor, ...]) -> None:
         if torch.is_grad_enabled():
             hidden = out[0] if isinstance(out, tuple) else out
-            self.seen.append(hidden[:, -1].float())
+            self.seen[i] = hidden[:, first:].float()
 
     def take(self, topic: torch.Tensor) -> tuple[torch.Tensor, float]:
-        """Mean loss of the heads over the prompts seen, and the share the last head names right."""
+        """Mean loss of the heads that saw something, and the share the last of them names right."""
+        seen, self.seen = self.seen, {}
         known = topic != NO_TOPIC
         if not known.any():
-            self.seen.clear()
             return torch.zeros(()), math.nan
-        scores = [
-            head(torch.nn.functional.rms_norm(x[known], x.shape[-1:]))
-            for head, x in zip(self.heads, self.seen, strict=True)
-        ]
-        self.seen.clear()
-        losses = [torch.nn.functional.cross_entropy(z, topic[known]) for z in scores]
-        right = (scores[-1].argmax(-1) == topic[known]).float().mean().item()
-        return torch.stack(losses).mean(), right
+        losses = []
+        for i, hidden in sorted(seen.items()):
+            x = hidden[known]
+            z = self.heads[i](torch.nn.functional.rms_norm(x, x.shape[-1:])).flatten(0, 1)
+            wanted = topic[known].repeat_interleave(x.shape[1])
+            losses.append(torch.nn.functional.cross_entropy(z, wanted))
+        return torch.stack(losses).mean(), (z.argmax(-1) == wanted).float().mean().item()
 
 
 class Averager:
@@ -249,8 +274,9 @@ def loss_of(model, batch, size: int, rng: random.Random, conditioned: bool) -> t
     ids, canvas, pinned, _ = batch
     rows = len(ids)
     t = torch.rand(rows)
-    late = torch.rand(rows) < 0.4
-    t = torch.where(late, 0.8 + 0.2 * t, t)
+    kind = torch.rand(rows)
+    t = torch.where(kind < 0.4, 0.8 + 0.2 * t, t)
+    t = torch.where(kind < 0.2, 1.0, t)  # every answer begins like this, and chooses its topic here
     t = torch.where(pinned.any(-1), 0.6 + 0.4 * t, t)
     noisy = corrupt(canvas, pinned, t, size)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -346,6 +372,10 @@ def train(rank: int, args: argparse.Namespace) -> None:
         batch = examples.batch()
         loss = loss_of(model, batch, len(vocab), rng, rng.random() < 0.5)
         topic_loss, right = heads.take(batch[-1])
+        prompts, numbers = examples.questions()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            model.model.encoder(input_ids=prompts)
+        topic_loss = (topic_loss + heads.take(numbers)[0]) / 2
         (loss + BALANCE * balance.take() + TOPIC * topic_loss).backward()
         averager.step()
         optimiser.step()

@@ -20,7 +20,7 @@ from evaluate import Judge
 from vocabulary import Vocabulary, prompt
 
 TOPICS = corpus.load()
-# the shipped weights answer these about something else: resources/demo/README.md, Results
+# the shipped weights often answer this about something else: resources/demo/README.md, Results
 KNOWN_MISS = pytest.mark.xfail(reason="the guide is trained too little", strict=False)
 BY_NAME = {topic.name: topic for topic in TOPICS}
 
@@ -114,7 +114,7 @@ def test_prompts_in_training_have_the_form_of_the_chat_template(vocabulary: Voca
     ("question", "topic"),
     [
         ("What is Sfumato?", "what-is-sfumato"),
-        pytest.param("how do I pin a word", "pin-words", marks=KNOWN_MISS),
+        ("how do I pin a word", "pin-words"),
         ("Where are my chats stored?", "where-chats-stored"),
         pytest.param("what is the capital of france", "off-knowledge", marks=KNOWN_MISS),
     ],

@@ -5,7 +5,7 @@
     convert -delay 11 -loop 0 FRAMES/*.png -crop 916x760+264+0 +repage -resize 760x -colors 64 \\
         +dither -layers OptimizeTransparency resources/screenshots/settling.gif
 
-The engine is scripted: the answers and their drafts are made up, everything else is the real thing.
+The built-in guide answers in the real engine; only the earlier chats of the list are made up.
 """
 
 from __future__ import annotations
@@ -25,25 +25,18 @@ from PySide6.QtCore import QSize, Qt  # noqa: E402
 from PySide6.QtGui import QImage  # noqa: E402
 from PySide6.QtTest import QTest  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
-from scripted_engine import ScriptedEngine, settling_events  # noqa: E402
 from sfumato.application import Parts, build, prepare, translate  # noqa: E402
+from sfumato.paths import built_in_guide  # noqa: E402
+from sfumato.services import generation  # noqa: E402
 from sfumato.store import chats, messages  # noqa: E402
 from sfumato.store.store import Store  # noqa: E402
+from sfumato.store.types import SamplerValues  # noqa: E402
 from sfumato.ui.recording_view import RecordingView  # noqa: E402
 
 SIZE = QSize(1180, 760)
-QUESTION = "Why can the middle of a sentence settle first?"
-ANSWER = """Because nothing is written from left to right. Every step looks at the *whole* block \
-in both directions, keeps the words it is sure of and draws the rest again.
-
-Short function words and words that follow from their neighbours are decided early. A name, a \
-number or the verb that turns the sentence waits until the rest has come into focus.
-
-1. Start from a block of noise.
-2. Predict every position at once.
-3. Keep what is certain, **redraw** the rest.
-
-When nothing changes any more, the block is committed and the next one begins."""
+QUESTION = "How does text diffusion work?"
+SEED = 11
+MIDWAY = 7  # the step that is pictured
 EARLIER = (
     ("Reading a model card", "What does A4B mean?", "Four billion parameters are active a token."),
     ("Packing list for Lisbon in March", "What should I pack?", "Layers, and a light raincoat."),
@@ -94,12 +87,12 @@ def ask(parts: Parts) -> None:
     QTest.keyClick(parts.window.composer._prompt, Qt.Key.Key_Return)
 
 
-def start(folder: Path, theme: str, pace_ms: int = 70) -> Parts:
+def start(folder: Path, theme: str, pace_ms: float = 250.0) -> Parts:
     store = Store.open(folder)
     earlier_chats(store)
-    events = settling_events(ANSWER, canvas=96, steps=18, seed=5)
-    parts = build(store, client=ScriptedEngine([events], pace_ms=pace_ms))  # type: ignore[arg-type]
-    parts.settings.change(theme=theme)
+    parts = build(store, model_path=built_in_guide())
+    generation.GUIDE_PACE_MS = pace_ms
+    parts.settings.change(theme=theme, sampler=SamplerValues(seed=SEED))
     parts.window.resize(SIZE)
     parts.chats.open_last()
     parts.window.show()
@@ -119,7 +112,7 @@ def pictures(folder: Path, target: Path, theme: str) -> None:
     parts = start(folder, theme)
     save(parts, target, f"first-start-{theme}")
     ask(parts)
-    until(lambda: step_of(parts) >= (0, 9))
+    until(lambda: step_of(parts) >= (0, MIDWAY))
     save(parts, target, f"settling-{theme}")
     until(lambda: not parts.generation.busy)
     until(lambda: parts.window.conversation.live is None)
@@ -133,7 +126,7 @@ def pictures(folder: Path, target: Path, theme: str) -> None:
     panel = widget.panel
     assert isinstance(panel, RecordingView)
     panel.pause()
-    panel.scrubber.setValue(9)
+    panel.scrubber.setValue(MIDWAY)
     save(parts, target, f"replay-{theme}")
     panel._grid.setChecked(True)
     save(parts, target, f"grid-{theme}")
@@ -144,7 +137,7 @@ def pictures(folder: Path, target: Path, theme: str) -> None:
 
 def animation(folder: Path, target: Path) -> None:
     """Frames of a block that settles, as numbered pictures for an encoder."""
-    parts = start(folder, "light", pace_ms=110)
+    parts = start(folder, "light", pace_ms=280.0)
     target.mkdir(parents=True, exist_ok=True)
     ask(parts)
     until(lambda: step_of(parts)[0] >= 0)
