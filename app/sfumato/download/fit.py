@@ -46,17 +46,10 @@ class Fit:
         return self.verdict is not Verdict.TOO_LARGE
 
 
-def fit(
-    network: Network,
-    machine: Machine,
-    ram_bytes_per_second: float = 0.0,
-    *,
-    experts_in_ram: bool = False,
-) -> Fit:
+def fit(network: Network, machine: Machine, ram_bytes_per_second: float = 0.0) -> Fit:
     """The verdict for one file.
 
     `ram_bytes_per_second` is `machine.memory_bytes_per_second()`, for the speed of the CPU.
-    `experts_in_ram`: the engine can keep a part of the experts in main memory.
     """
     least = memory_needed(network, LEAST_CONTEXT)
     gpu = machine.best_gpu
@@ -85,8 +78,10 @@ def fit(
             gpu.available_bytes,
             seconds,
         )
-    if gpu is not None and experts_in_ram:
-        away = least - gpu.available_bytes
+    if gpu is not None:
+        # The experts of two layers have their places on the card, wherever they are kept.
+        layers = len(network.kv_heads)
+        away = (least - gpu.available_bytes) * layers // max(1, layers - 2)
         if away <= network.expert_bytes and away + _RAM_RESERVE <= machine.ram_available_bytes:
             seconds = gpu_step_seconds(network, gpu, away)
             sentence = Sentence("Fit", "Fits with {away} of experts in main memory.")

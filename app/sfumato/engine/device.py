@@ -23,7 +23,7 @@ PASS_AND_REWIND: dict[Profile, int] = {"exact": 512 + 512, "compact": 256}
 
 # The instruction sets that _native.instruction_set() tells apart, as people write them.
 INSTRUCTION_SETS = {
-    "portable": "no AVX2, slow",
+    "portable": "no vector kernels, slow",
     "avx2": "AVX2",
     "avxvnni": "AVX-VNNI",
     "avx512vnni": "AVX-512 VNNI",

@@ -4,7 +4,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from sfumato.engine import device
 from sfumato.engine._native import CancelledError, Model, NativeError
@@ -336,7 +336,6 @@ def load(
     check()
     tokenizer = Tokenizer.open(file.path)
     check()
-    options: dict[str, Any] = {} if request.profile == "exact" else {"profile": request.profile}
     try:
         model = Model(
             *file.native_arguments(),
@@ -344,7 +343,7 @@ def load(
             context=context,
             compute=request.compute,
             progress=progress,
-            **options,
+            profile=request.profile,
         )
     except BaseException:
         tokenizer.close()
@@ -359,28 +358,23 @@ def load(
         parameters=file.parameters,
         device=placement.device,
         placement=placement.sentence + _remarks(model),
-        main_memory=_main_memory(model),
+        main_memory=model.plan["main_memory"],
         context=context,
         canvas=file.config.canvas,
         vocab=file.config.vocab,
         pools=dict(model.pools),
         expected_ms_per_step=expected_ms,
         sampler=file.sampler,
-        rounding_error=getattr(model, "rounding_error", 0.0),
+        rounding_error=model.rounding_error,
     )
     return session, loaded
-
-
-def _main_memory(model: Model) -> int:
-    # An extension from before this is asked for knows no plan.
-    return model.plan["main_memory"] if hasattr(model, "plan") else 0
 
 
 def _remarks(model: Model) -> str:
     """Sentences about what is not as one would expect."""
     remarks = ""
-    if streamed := _main_memory(model):
+    if streamed := model.plan["main_memory"]:
         remarks += f" {device.gigabytes(streamed)} of experts stay in main memory."
-    if error := getattr(model, "rounding_error", 0.0):
+    if error := model.rounding_error:
         remarks += f" Experts of 8 bits are rounded to 5, an error of {error:.1%}."
     return remarks

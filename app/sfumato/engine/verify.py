@@ -96,16 +96,15 @@ def open_model(
     threads: int = 0,
 ) -> Model:
     """The native model of a checked file; `context` 0 is all that the model allows, up to 4096."""
-    options: dict[str, Any] = {"memory": memory, "cpu_share": cpu_share} if memory else {}
-    if profile != "exact":
-        options["profile"] = profile
     return Model(
         *file.native_arguments(),
         device=device,
         context=context or min(4096, file.config.context_length),
         compute=compute,
         threads=threads,
-        **options,
+        profile=profile,
+        memory=memory,
+        cpu_share=cpu_share,
     )
 
 

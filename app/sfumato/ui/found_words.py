@@ -16,7 +16,7 @@ def mark_words(view: QTextEdit | QPlainTextEdit, query: str, ground: QColor) -> 
     look = QTextCharFormat()
     look.setBackground(ground)
     document = view.document()
-    found = []
+    found: list[QTextEdit.ExtraSelection] = []
     for word in re.findall(r"\w+", query):
         cursor = document.find(word)
         while not cursor.isNull() and len(found) < MOST:
@@ -24,13 +24,13 @@ def mark_words(view: QTextEdit | QPlainTextEdit, query: str, ground: QColor) -> 
             # In scripts that put no spaces between words, a word begins anywhere.
             if not word.isascii() or not start or not document.characterAt(start - 1).isalnum():
                 place = QTextEdit.ExtraSelection()
-                place.cursor = QTextCursor(cursor)  # type: ignore[attr-defined]
-                place.format = look  # type: ignore[attr-defined]
+                place.cursor = QTextCursor(cursor)
+                place.format = look
                 found.append(place)
             cursor = document.find(word, cursor)
     view.setExtraSelections(found)
     if not found:
         return None
     first = QTextCursor(document)
-    first.setPosition(min(place.cursor.selectionStart() for place in found))  # type: ignore[attr-defined]
+    first.setPosition(min(place.cursor.selectionStart() for place in found))
     return view.cursorRect(first).translated(view.viewport().pos())
