@@ -103,9 +103,9 @@ def test_closing_during_an_answer_keeps_its_blocks_as_after_a_stop(
     text = "One two three four five six seven eight nine ten. " * 4
     parts = build_parts([settling_events(text, canvas=16, steps=2)])
     qtbot.waitUntil(lambda: parts.model.state == "ready")
-    parts.generation.committed.connect(lambda _: parts.window.close())
-    parts.generation.send("Count")
-    qtbot.waitUntil(lambda: not parts.window.isVisible())
+    with qtbot.waitSignal(parts.generation.committed):
+        parts.generation.send("Count")
+    assert parts.window.close()
     parts.close()
     again = build_parts()
     conversation = again.chats.conversation
