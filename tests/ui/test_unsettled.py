@@ -126,6 +126,12 @@ def test_without_a_harmless_place_all_of_it_is_underlined(stack: BlockStack) -> 
     assert underlined(stack) == "Text"
 
 
+def test_an_unsettled_end_without_words_underlines_nothing(stack: BlockStack) -> None:
+    text = "alpha \n\n- "
+    stack.show_markdown(text, ((5, len(text)),))
+    assert underlined(stack) == ""
+
+
 @quietly
 @given(snippets=st.lists(SNIPPETS, max_size=12), edges=st.lists(st.integers(-5, 200), max_size=6))
 def test_nothing_is_shown_otherwise_than_without_marks(

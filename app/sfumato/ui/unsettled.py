@@ -47,11 +47,14 @@ def parse_marked(text: str, unsettled: Spans) -> Sequence[Block]:
 
 
 def _edges(text: str, unsettled: Spans) -> list[int]:
-    """Where unsettled text begins, ends, begins …, without spans that touch or lie outside."""
+    """Where unsettled text begins, ends, begins …, without spans that touch or lie outside.
+
+    Spans of nothing but spaces and signs, as at a message's end, have nothing to underline.
+    """
     edges: list[int] = []
     for start, end in unsettled:
         start, end = max(0, start), min(end, len(text))
-        if start >= end:
+        if not any(c.isalnum() or c > "\x7f" for c in text[start:end]):
             continue
         if edges and start <= edges[-1]:
             edges[-1] = max(end, edges[-1])
