@@ -132,6 +132,13 @@ def test_an_unsettled_end_without_words_underlines_nothing(stack: BlockStack) ->
     assert underlined(stack) == ""
 
 
+def test_a_message_that_ends_in_spaces_after_unsettled_words_keeps_its_beginning(
+    stack: BlockStack,
+) -> None:
+    stack.show_markdown("alpha beta gamma \n\n", ((5, 16),))
+    assert underlined(stack) == "beta gamma"
+
+
 @quietly
 @given(snippets=st.lists(SNIPPETS, max_size=12), edges=st.lists(st.integers(-5, 200), max_size=6))
 def test_nothing_is_shown_otherwise_than_without_marks(

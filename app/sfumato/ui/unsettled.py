@@ -49,18 +49,24 @@ def parse_marked(text: str, unsettled: Spans) -> Sequence[Block]:
 def _edges(text: str, unsettled: Spans) -> list[int]:
     """Where unsettled text begins, ends, begins …, without spans that touch or lie outside.
 
-    Spans of nothing but spaces and signs, as at a message's end, have nothing to underline.
+    Spaces and signs alone, as at a message's end, have nothing to underline.
     """
     edges: list[int] = []
     for start, end in unsettled:
         start, end = max(0, start), min(end, len(text))
-        if not any(c.isalnum() or c > "\x7f" for c in text[start:end]):
+        if not _says_something(text[start:end]):
             continue
+        if not _says_something(text[end:]):
+            end = len(text)
         if edges and start <= edges[-1]:
             edges[-1] = max(end, edges[-1])
         else:
             edges += [start, end]
     return edges
+
+
+def _says_something(text: str) -> bool:
+    return any(c.isalnum() or c > "\x7f" for c in text)
 
 
 def _places(text: str, edge: int, last: int) -> Iterator[int]:
