@@ -115,3 +115,36 @@ def test_buttons_that_do_not_fit_stand_below_each_other(qtbot: QtBot, banner: Ba
     qtbot.waitUntil(lambda: top(banner, second) >= top(banner, first) + first.height())
     banner.window().resize(1600, 300)
     qtbot.waitUntil(lambda: top(banner, second) == top(banner, first))
+
+
+def test_what_must_be_seen_stays_when_something_new_begins(banner: Banner) -> None:
+    banner.show_error("Chats were repaired.", on_close=lambda: None)
+    banner.clear()
+    assert not banner.isHidden()
+    assert banner.sentence == "Chats were repaired."
+
+
+def test_what_only_passes_goes_when_something_new_begins(banner: Banner) -> None:
+    banner.show_notice("Saved.")
+    banner.clear()
+    assert banner.isHidden()
+
+
+def test_the_end_of_progress_brings_back_what_it_covered(banner: Banner) -> None:
+    def cancel() -> None: ...
+
+    banner.show_error("Chats were repaired.", on_close=lambda: None)
+    banner.show_progress("Part 1", "Cancel", cancel)
+    banner.end_progress(cancel)
+    assert not banner.isHidden()
+    assert banner.sentence == "Chats were repaired."
+
+
+def test_the_end_of_progress_leaves_what_took_its_place(banner: Banner) -> None:
+    def cancel() -> None: ...
+
+    banner.show_progress("Part 1", "Cancel", cancel)
+    banner.show_error("The disk is full.")
+    banner.end_progress(cancel)
+    assert banner.sentence == "The disk is full."
+    assert not banner.isHidden()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from odd_pieces import ODD
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QWidget
@@ -23,20 +24,6 @@ from sfumato.ui.recording_view import RecordingView
 from sfumato.ui.settled_view import SettledView
 from sfumato.ui.theme import Theme
 
-ODD = [
-    "",
-    "\n",
-    "<pad>",
-    "<0xE2>",
-    "\u202e",
-    "👩‍👧",
-    "שלום",
-    "w" * 500,
-    "\x00",
-    "\t",
-    "\ud800",
-    "\udfff",
-]
 PIECE = st.sampled_from(ODD) | st.text(st.characters(), max_size=6)
 PIECES = st.lists(PIECE, max_size=24)
 BYTES = st.binary(max_size=40)

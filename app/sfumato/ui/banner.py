@@ -110,13 +110,13 @@ class Banner(QFrame):
             _Message(
                 "banner",
                 sentence,
-                advice,
-                action,
-                on_action,
-                other,
-                on_other,
-                detail.strip(),
-                on_close,
+                advice=advice,
+                action=action,
+                on_action=on_action,
+                other=other,
+                on_other=on_other,
+                detail=detail.strip(),
+                on_close=on_close,
             )
         )
 
@@ -131,6 +131,16 @@ class Banner(QFrame):
             self._text.setText(sentence)
             return
         self._show(_Message("notice", sentence, action=action, on_action=on_action, closable=False))
+
+    def end_progress(self, on_action: Act) -> None:
+        """What could be ended by this is over."""
+        if self._message.on_action == on_action:
+            self.dismiss()
+
+    def clear(self) -> None:
+        """Something new begins: what only passes goes, what must be seen stays."""
+        if self._message.on_close is None:
+            self.dismiss()
 
     def dismiss(self) -> None:
         """A person has seen it, or its time is over."""

@@ -282,11 +282,10 @@ class MainWindow(QMainWindow):
 
     def _search(self, query: str) -> None:
         self._query = query
-        if not query:
-            self.conversation.mark_nothing()
         if query:
             self.sidebar.show_hits(self._chats.search(query))
         else:
+            self.conversation.mark_nothing()
             self._show_chats()
 
     def _open_chat(self, chat_id: int, message_id: int | None) -> None:
@@ -333,12 +332,12 @@ class MainWindow(QMainWindow):
 
     def _send(self, text: str) -> None:
         self.composer.set_text("")
-        self.banner.hide()
+        self.banner.clear()
         self._generation.send(text)
 
     def _begin(self, answer: Answer) -> None:
         self._answering.start()
-        self.banner.hide()
+        self.banner.clear()
         self.status.begin()
         if answer.message.chat_id == self._shown_chat:
             self._show_live(answer)
@@ -585,7 +584,7 @@ class MainWindow(QMainWindow):
     def _show_summary(self) -> None:
         summary = self._summary
         if not summary.running:
-            self.banner.hide()
+            self.banner.end_progress(summary.cancel)
             return
         text = self.tr("Summing up the earlier messages: part %1 of %2, step %3")
         for mark, number in (("%1", summary.part), ("%2", summary.parts), ("%3", summary.step)):

@@ -26,7 +26,7 @@ from sfumato.services.model_library import ModelLibrary, ModelRow
 from sfumato.services.self_test import SelfTest
 from sfumato.ui.spoken import spoken
 from sfumato.ui.theme import Theme
-from sfumato.ui.widgets import ElidedLabel, IconButton, button, label
+from sfumato.ui.widgets import ElidedLabel, IconButton, button, label, set_role
 
 GUIDE_ID = "guide"
 HEAD_PX = 32
@@ -218,9 +218,7 @@ class ModelCard(QFrame):
         for made in (self._buttons["download"], self._buttons["resume"]):
             role = "accent" if made is main and recommended else ""
             if made.property("role") != role:
-                made.setProperty("role", role)
-                made.style().unpolish(made)
-                made.style().polish(made)
+                set_role(made, role)
 
     def show_found(self, found: Found) -> None:
         """A model in the folder of another program."""
@@ -352,9 +350,7 @@ class ModelsPage(QWidget):
         elif report is not None:
             self._tested.setText(f"{spoken(report.sentence)} {spoken(report.advice)}".strip())
         role = "danger" if report is not None and not report.works else ""
-        self._tested.setProperty("role", role)
-        self._tested.style().unpolish(self._tested)
-        self._tested.style().polish(self._tested)
+        set_role(self._tested, role)
         self._tested.setVisible(test.running or report is not None)
         self._test.setEnabled(not test.running)
 

@@ -8,7 +8,7 @@ from sfumato.services.model import ModelService
 from sfumato.services.self_test import STEPS, SelfTest, duration
 from sfumato.ui.spoken import spoken
 from sfumato.ui.theme import Theme
-from sfumato.ui.widgets import label
+from sfumato.ui.widgets import label, set_role
 
 _ORDER = ("idle", "waiting", "loading", "reading", "stepping")
 MARK_PX = 16
@@ -83,15 +83,11 @@ class SelfTestView(QWidget):
                 mark.setPixmap(theme.icon("x", theme.colors.danger, size).pixmap(size, size))
             else:
                 mark.setText("·")
-            name.setProperty("role", "" if at < done or under_way or failed else "secondary")
-            name.style().unpolish(name)
-            name.style().polish(name)
+            set_role(name, "" if at < done or under_way or failed else "secondary")
             figures.setText(self._figures(at, done))
         self._sentence.setFont(theme.interface_font(15, semibold=True))
         self._sentence.setText(spoken(report.sentence) if report else self._waiting())
-        self._sentence.setProperty("role", "" if report is None or report.works else "danger")
-        self._sentence.style().unpolish(self._sentence)
-        self._sentence.style().polish(self._sentence)
+        set_role(self._sentence, "" if report is None or report.works else "danger")
         self._advice.setText(spoken(report.advice) if report else "")
         self._advice.setVisible(bool(report and report.advice))
 

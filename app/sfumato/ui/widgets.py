@@ -106,7 +106,7 @@ def button(text: str, role: str, on_click: Callable[[], object]) -> QPushButton:
 
 
 def set_role(widget: QWidget, role: str) -> None:
-    """For widgets that were made, and styled, by others."""
+    """Of a widget that was styled already."""
     widget.setProperty("role", role)
     widget.style().unpolish(widget)
     widget.style().polish(widget)

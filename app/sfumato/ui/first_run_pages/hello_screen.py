@@ -21,8 +21,7 @@ class _Frame(QWidget):
         super().__init__()
         self._panel = panel
         panel.setParent(self)
-        panel.resized.connect(self._fit)
-        panel.canvas.height_changed.connect(self._fit)  # a draft may be longer than the text
+        panel.resized.connect(self._fit)  # a draft may be longer than the text
 
     def _fit(self) -> None:
         # Until it is shown it has a width that it never keeps, and a canvas only ever grows.

@@ -24,7 +24,7 @@ from sfumato.ui.memory_bar import MemoryBar, Share
 from sfumato.ui.models_page import MachineWords, gigabytes
 from sfumato.ui.spoken import spoken
 from sfumato.ui.theme import Theme
-from sfumato.ui.widgets import ElidedLabel, button, label
+from sfumato.ui.widgets import ElidedLabel, button, label, set_role
 
 STEPS = tuple(reversed(CONTEXTS))  # of the slider, the shortest first
 FOUND_SHOWN = 2
@@ -215,9 +215,7 @@ class MachineScreen(Screen):
         )
         self._note.setText(row.note)
         self._verdict.setText(spoken(fit.sentence))
-        self._verdict.setProperty("role", "" if fit.runs else "danger")
-        self._verdict.style().unpolish(self._verdict)
-        self._verdict.style().polish(self._verdict)
+        set_role(self._verdict, "" if fit.runs else "danger")
         if not self._context_wanted:
             longest = max(fit.context, STEPS[0])
             start = min(longest, self._settings.current.context)

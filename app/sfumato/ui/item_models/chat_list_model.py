@@ -16,10 +16,9 @@ from PySide6.QtCore import (
 )
 
 from sfumato.services.chats import day_of
-from sfumato.store.types import Chat, Folder, SearchHit
+from sfumato.store.types import Chat, Folder, SearchHit, Spans
 
 _Index = QModelIndex | QPersistentModelIndex
-Spans = tuple[tuple[int, int], ...]  # [start, end)
 
 
 @dataclass(frozen=True, slots=True)
