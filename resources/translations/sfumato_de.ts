@@ -1720,8 +1720,8 @@
    <translation>Aufheben, wie Antworten entstanden</translation>
   </message>
   <message>
-   <source>For Watch again and How settled; 6 to 21 KB a block.</source>
-   <translation>Für „Noch einmal ansehen“ und „Wie geklärt“; 6 bis 21 KB je Block.</translation>
+   <source>For Watch again and How settled; 5 to 70 KB a block.</source>
+   <translation>Für „Noch einmal ansehen“ und „Wie geklärt“; 5 bis 70 KB je Block.</translation>
   </message>
   <message>
    <source>At most</source>

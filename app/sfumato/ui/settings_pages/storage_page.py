@@ -59,7 +59,7 @@ class StoragePage(Page):
         keep.toggled.connect(lambda on: settings.change(keep_recordings=on))
         self.add_row(
             self.tr("Keep how answers came about"),
-            self.tr("For Watch again and How settled; 6 to 21 KB a block."),
+            self.tr("For Watch again and How settled; 5 to 70 KB a block."),
             keep,
         )
         limit = choice(
