@@ -154,7 +154,9 @@ int64_t dot_products(const uint8_t* memory, int rounds) {
         q[r] = memory + 2048 + r * group;
         sums[r][0] = sums[r][1] = Vec::zero();
     }
-    for (int i = 0; i < rounds; ++i) Vec::template dot<4, R, 0, 8>(sums, q, 0, codes);
+    // From two places in turn: of one, the products would be the same in every round, and gcc
+    // would leave them out.
+    for (int i = 0; i < rounds; ++i) Vec::template dot<4, R, 0, 8>(sums, q, i % 2 * 4, codes);
     Vec::Ints sum = Vec::zero();
     for (int r = 0; r < R; ++r) sum = Vec::sub32(Vec::sub32(sum, sums[r][0]), sums[r][1]);
     int32_t kept[16];  // all zero, which the compiler cannot know of memory it must look at

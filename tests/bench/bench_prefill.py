@@ -19,6 +19,7 @@ from engines import (
     own_engine,
     processor,
     random_models,
+    times,
 )
 from sfumato.engine.random_model import SHAPES
 
@@ -62,12 +63,7 @@ def compare(args: argparse.Namespace, own_file: Path, llama_file: Path) -> None:
         "layers": args.layers,
         "tokens": args.tokens,
         "prompts": args.prompts,
-        "own_ms": round(ours, 1),
-        "own_min_ms": round(min(own_ms), 1),
-        "own_max_ms": round(max(own_ms), 1),
-        "llama_ms": round(theirs, 1),
-        "llama_min_ms": round(min(llama_ms), 1),
-        "llama_max_ms": round(max(llama_ms), 1),
+        **times(own_ms, llama_ms),
         "llama_configuration": configuration,
         "own_tokens_per_s": round(1e3 * args.tokens / ours, 1),
         "llama_tokens_per_s": round(1e3 * args.tokens / theirs, 1),
@@ -76,10 +72,10 @@ def compare(args: argparse.Namespace, own_file: Path, llama_file: Path) -> None:
     print(f"{result['machine']}, {result['threads']} threads, {result['instruction_set']}")
     print(f"llama.cpp ({configuration}): {llama.ready['system']}")
     print(f"{args.layers} layers, prompt of {args.tokens} tokens, medians of {args.prompts}")
-    for name, side, times in (("ours", "own", own_ms), ("llama.cpp", "llama", llama_ms)):
+    for name, side, ms in (("ours", "own", own_ms), ("llama.cpp", "llama", llama_ms)):
         print(
             f"  {name:<10} {result[f'{side}_tokens_per_s']:8,.0f} tokens/s  "
-            f"({min(times):,.0f} to {max(times):,.0f} ms)"
+            f"({min(ms):,.0f} to {max(ms):,.0f} ms)"
         )
     print(f"  ratio      {result['speed_ratio']:8.2f}")
     for name, ms in op_ms.items():

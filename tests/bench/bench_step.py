@@ -23,6 +23,7 @@ from engines import (
     own_engine,
     processor,
     random_models,
+    times,
 )
 from sfumato.engine.bench import cache_bytes, step_products
 from sfumato.engine.model_file import ModelFile
@@ -90,12 +91,7 @@ def summary(
         "layers": args.layers,
         "prefix": args.prefix,
         "steps": args.steps,
-        "own_ms": round(ours, 1),
-        "own_min_ms": round(min(own_ms), 1),
-        "own_max_ms": round(max(own_ms), 1),
-        "llama_ms": round(theirs, 1),
-        "llama_min_ms": round(min(llama_ms), 1),
-        "llama_max_ms": round(max(llama_ms), 1),
+        **times(own_ms, llama_ms),
         "llama_configuration": configuration,
         "ratio": round(ours / theirs, 3),
         "memory_bound_ms": round(memory_ms, 1),

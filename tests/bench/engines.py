@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -103,6 +104,15 @@ def _faster_llama(command: tuple[str, ...], line: str) -> str:
         engine.close()
         print(f"llama.cpp, {name}: {times[name]:,.0f} ms", file=sys.stderr, flush=True)
     return min(times, key=lambda name: times[name])
+
+
+def times(own_ms: list[float], llama_ms: list[float]) -> dict[str, float]:
+    """Median, least and most of both sides, as columns of the results."""
+    return {
+        f"{side}_{name}": round(of(ms), 1)
+        for side, ms in (("own", own_ms), ("llama", llama_ms))
+        for name, of in (("ms", statistics.median), ("min_ms", min), ("max_ms", max))
+    }
 
 
 def append(path: Path, result: dict[str, Any]) -> None:
