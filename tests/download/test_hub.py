@@ -1,6 +1,8 @@
 """Questions to a hub: who gets the token, what each refusal says, and that the hub is real."""
 
 import hashlib
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +31,28 @@ def token(monkeypatch: pytest.MonkeyPatch) -> str:
 def own_hub(monkeypatch: pytest.MonkeyPatch, hub: LocalHub) -> None:
     """Treat the local hub as huggingface.co itself."""
     monkeypatch.setattr(hub_module, "_TOKEN_HOSTS", frozenset({hub.endpoint}))
+
+
+# Prints the hosts that a question to a hub looks up, in a process that has asked nothing before.
+ASK = """
+import socket, sys
+asked, look_up = set(), socket.getaddrinfo
+def noted(host, *rest, **options):
+    asked.add(host if isinstance(host, str) else host.decode())
+    return look_up(host, *rest, **options)
+socket.getaddrinfo = noted
+from sfumato.download.catalogue import Model
+from sfumato.download.hub import Hub
+Hub(sys.argv[1]).ask(Model(id="test", repository=sys.argv[2], file="model.gguf"))
+print(*sorted(asked))
+"""
+
+
+def test_a_question_goes_to_the_hub_and_nowhere_else(hub: LocalHub) -> None:
+    command = [sys.executable, "-c", ASK, hub.endpoint, REPOSITORY]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["127.0.0.1"]
 
 
 def test_the_unmodified_client_downloads_from_the_local_hub(hub: LocalHub, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 The one place that speaks to a hub, through huggingface-hub, which is imported on the first
 question only: a program that downloads nothing opens no socket. `HF_ENDPOINT`, `HF_TOKEN`,
-`HF_HOME`, `HF_HUB_OFFLINE` and the proxy variables mean what they mean everywhere.
+`HF_HOME`, `HF_HUB_OFFLINE` and the proxy variables mean what they mean everywhere. Its telemetry is
+off: before a first question it would ask huggingface.co for a list of coding agents, to name one of
+them in its requests, and wait where that host cannot be reached.
 """
 
 import os
@@ -13,6 +15,8 @@ from urllib.parse import quote, urlsplit
 
 from sfumato.download.catalogue import Model
 from sfumato.errors import DownloadError
+
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # read when huggingface-hub is imported
 
 HUGGING_FACE = "https://huggingface.co"
 # The token is a secret between the user and these; a mirror or a redirect target never sees it.
