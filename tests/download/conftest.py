@@ -32,6 +32,10 @@ class FastClock(Clock):
 
 @pytest.fixture
 def hub() -> Iterator[LocalHub]:
+    # It reads HF_ENDPOINT once, when imported, and follows redirects to that address for ever: not
+    # to one that a test sets, whose port the store of a later test may get.
+    import huggingface_hub.constants  # noqa: F401
+
     with LocalHub() as hub:
         hub.files["model.gguf"] = Content(24 * MIB + 12345)
         yield hub
