@@ -14,13 +14,14 @@ import msgspec
 
 from sfumato import paths
 from sfumato.download.catalogue import Catalogue, Model
-from sfumato.download.downloader import Download, Progress, Stage
+from sfumato.download.downloader import Download
 from sfumato.download.fit import CONTEXTS, fit
 from sfumato.download.hub import Hub
 from sfumato.download.library import Installed, Library, State
 from sfumato.download.machine import look, memory_bytes_per_second
 from sfumato.download.network import Network, inspected, memory_needed, published
 from sfumato.download.part import discard, unfinished
+from sfumato.download.progress import Progress, Stage
 from sfumato.errors import DownloadError
 
 _REPORT_SECONDS = 1.0  # between two lines of JSON

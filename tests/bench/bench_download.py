@@ -26,7 +26,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sfumato.download.catalogue import Model
-from sfumato.download.downloader import Download, sha256_of
+from sfumato.download.downloader import Download
+from sfumato.download.hasher import sha256_of
 from sfumato.download.hub import Hub, RemoteFile
 from sfumato.download.machine import look_at_cpu
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from download.hub_server import MIB, REPOSITORY, Content, LocalHub
 from sfumato.download.catalogue import Model
-from sfumato.download.downloader import Clock, Download, Progress
+from sfumato.download.clock import Clock
+from sfumato.download.downloader import Download
 from sfumato.download.hub import Hub
+from sfumato.download.progress import Progress
 
 
 class FastClock(Clock):

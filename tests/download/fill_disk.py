@@ -7,8 +7,10 @@ from pathlib import Path
 
 from sfumato.download import downloader
 from sfumato.download.catalogue import Model
-from sfumato.download.downloader import Download, Progress, Stage
+from sfumato.download.downloader import Download
+from sfumato.download.hasher import sha256_of
 from sfumato.download.hub import Hub
+from sfumato.download.progress import Progress, Stage
 from sfumato.errors import DownloadError
 
 
@@ -34,7 +36,7 @@ def main() -> None:
     again = Download(model, folder, Hub(endpoint), chunk_bytes=1 << 20)
     done = again.run()
     assert done is not None
-    print(downloader.sha256_of(done.path), again.fetched_bytes)
+    print(sha256_of(done.path), again.fetched_bytes)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ import pytest
 from download.hub_server import MIB, REPOSITORY, Content, Fault, LocalHub
 from sfumato.cli import main
 from sfumato.cli_models import bar, duration
-from sfumato.download.downloader import Progress, Stage
 from sfumato.download.library import Library
+from sfumato.download.progress import Progress, Stage
 from tiny_model import write_tiny_model
 
 

@@ -17,9 +17,11 @@ from download.conftest import FastClock, Heard
 from download.hub_server import MIB, Content, Fault, LocalHub
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sfumato.download import downloader
-from sfumato.download.downloader import READ_BYTES, Download, Progress, Stage
+from sfumato.download import speed
+from sfumato.download.downloader import Download
 from sfumato.download.part import Header, Part, discard, journal_path, part_path, unfinished
+from sfumato.download.progress import Progress, Stage
+from sfumato.download.transfer import READ_BYTES, Transfer
 from sfumato.errors import DownloadError
 
 Prepare = Callable[..., Download]
@@ -330,7 +332,7 @@ def test_a_disk_that_fills_up_midway_stops_with_a_sentence_and_keeps_what_arrive
             raise OSError(errno.ENOSPC, "No space left on device")
         assert file.write(data) == len(data)
 
-    monkeypatch.setattr("sfumato.download.downloader._write", full)
+    monkeypatch.setattr("sfumato.download.transfer._write", full)
     with pytest.raises(DownloadError, match="is full: make room"):
         transfer.run()
     monkeypatch.undo()
@@ -481,12 +483,12 @@ def test_only_a_slow_line_gets_more_than_one_connection(
     fast: float,
     connections: int,
 ) -> None:
-    monkeypatch.setattr(downloader, "_FAST", fast)
+    monkeypatch.setattr(speed, "FAST", fast)
     under_way, most = [], []
     together = threading.Barrier(connections)
-    fetch = Download._fetch
+    fetch = Transfer._fetch
 
-    def watched(self: Download, *args: Any) -> None:
+    def watched(self: Transfer, *args: Any) -> None:
         under_way.append(1)
         most.append(len(under_way))
         try:
@@ -496,7 +498,7 @@ def test_only_a_slow_line_gets_more_than_one_connection(
         finally:
             under_way.pop()
 
-    monkeypatch.setattr(Download, "_fetch", watched)
+    monkeypatch.setattr(Transfer, "_fetch", watched)
     done = download(connections=3).run()
     assert done is not None
     assert_whole(done.path, hub.files["model.gguf"])

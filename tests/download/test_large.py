@@ -11,6 +11,7 @@ from download.hub_server import MIB, REPOSITORY, Content, Fault, LocalHub
 from sfumato.download import downloader
 from sfumato.download.catalogue import Model
 from sfumato.download.downloader import Download
+from sfumato.download.hasher import sha256_of
 from sfumato.download.hub import Hub
 
 _FILL = Path(__file__).with_name("fill_disk.py")
@@ -64,7 +65,7 @@ def test_a_file_beyond_4_gib_arrives_whole_through_many_faults(
     model = Model(id="test", repository=REPOSITORY, file="model.gguf")
     done = Download(model, tmp_path, Hub(hub.endpoint)).run()
     assert done is not None
-    assert downloader.sha256_of(done.path) == content.sha256
+    assert sha256_of(done.path) == content.sha256
     assert done.fetched_bytes == content.size
 
 

@@ -12,10 +12,10 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 from sfumato.application import Parts
-from sfumato.download.downloader import Progress, Stage
 from sfumato.download.fit import fit
 from sfumato.download.machine import Machine
 from sfumato.download.network import published
+from sfumato.download.progress import Progress, Stage
 from sfumato.engine.protocol import Failed, Load
 from sfumato.services.model_library import ModelLibrary, ModelRow
 from sfumato.ui.models_page import ModelCard

@@ -19,7 +19,8 @@ import msgspec
 
 from sfumato import paths
 from sfumato.download.catalogue import Catalogue, Model, quant_of
-from sfumato.download.downloader import Downloaded, sha256_of
+from sfumato.download.downloader import Downloaded
+from sfumato.download.hasher import sha256_of
 from sfumato.errors import DownloadError, ModelFileError
 
 FAMILY = b"diffusion-gemma"  # general.architecture, the first key of every file of the family

@@ -18,13 +18,14 @@ from PySide6.QtCore import QFile, QObject, QTimer, Signal
 
 from sfumato import paths
 from sfumato.download.catalogue import Catalogue, Model
-from sfumato.download.downloader import Download, Progress, Stage
+from sfumato.download.downloader import Download
 from sfumato.download.fit import Fit, cpu_step_seconds, fit, gpu_step_seconds
 from sfumato.download.hub import Hub
 from sfumato.download.library import Found, Installed, Library, State
 from sfumato.download.machine import Held, Machine, look, memory_bytes_per_second
 from sfumato.download.network import Network, published
 from sfumato.download.part import discard, unfinished
+from sfumato.download.progress import Progress, Stage
 from sfumato.engine.protocol import Device
 from sfumato.errors import DownloadError, KnownError
 from sfumato.services.settings import SettingsService

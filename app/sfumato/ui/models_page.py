@@ -17,9 +17,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sfumato.download.downloader import Progress, Stage
 from sfumato.download.library import Found
 from sfumato.download.machine import Machine
+from sfumato.download.progress import Progress, Stage
 from sfumato.paths import built_in_guide
 from sfumato.services.model import ModelService
 from sfumato.services.model_library import ModelLibrary, ModelRow
