@@ -685,6 +685,22 @@
    <source>%1, driver %2, compute capability %3</source>
    <translation>%1, Treiber %2, Compute Capability %3</translation>
   </message>
+  <message>
+   <source>In main memory</source>
+   <translation>Im Hauptspeicher</translation>
+  </message>
+  <message>
+   <source>Rounding</source>
+   <translation>Rundung</translation>
+  </message>
+  <message>
+   <source>%1 of experts that the card has no room for; each layer's are sent a layer ahead.</source>
+   <translation>%1 an Experten, für die auf der Karte kein Platz ist; die jeder Schicht kommen eine Schicht im Voraus.</translation>
+  </message>
+  <message>
+   <source>Experts of 8 bits are kept in 5. The error, measured while loading: %1 %.</source>
+   <translation>Experten mit 8 Bit liegen in 5 Bit. Der Fehler, beim Laden gemessen: %1 %.</translation>
+  </message>
  </context>
  <context>
   <name>HelloScreen</name>
@@ -1302,6 +1318,10 @@
    <source>Load anyway…</source>
    <translation>Trotzdem laden …</translation>
   </message>
+  <message>
+   <source>Compact needs %1 less.</source>
+   <translation>Kompakt braucht %1 weniger.</translation>
+  </message>
  </context>
  <context>
   <name>ModelsPage</name>
@@ -1368,6 +1388,41 @@
   <message>
    <source>Cancel</source>
    <translation>Abbrechen</translation>
+  </message>
+ </context>
+ <context>
+  <name>ProfileChoice</name>
+  <message>
+   <source>Weights in memory</source>
+   <translation>Gewichte im Speicher</translation>
+  </message>
+  <message>
+   <source>Exact</source>
+   <translation>Exakt</translation>
+  </message>
+  <message>
+   <source>Compact</source>
+   <translation>Kompakt</translation>
+  </message>
+  <message>
+   <source>Load the model again</source>
+   <translation>Modell neu laden</translation>
+  </message>
+  <message>
+   <source>As the file holds them.</source>
+   <translation>So, wie die Datei sie enthält.</translation>
+  </message>
+  <message>
+   <source>Needs less memory: experts of 8 bits are rounded to 5 while the model is loaded. Answers differ a little, and going back in a long chat means reading it again.</source>
+   <translation>Braucht weniger Speicher: Experten mit 8 Bit werden beim Laden auf 5 gerundet. Antworten weichen etwas ab, und wer in einem langen Gespräch zurückgeht, lässt es neu lesen.</translation>
+  </message>
+  <message>
+   <source>The model in use follows when it is loaded again.</source>
+   <translation>Das Modell in Gebrauch folgt, wenn es neu geladen wird.</translation>
+  </message>
+  <message>
+   <source>The error measured in the model in use: %1 %.</source>
+   <translation>Der im geladenen Modell gemessene Fehler: %1 %.</translation>
   </message>
  </context>
  <context>

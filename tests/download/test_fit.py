@@ -1,6 +1,7 @@
 """Verdicts against the engine's own sum and against the published table of speeds."""
 
 import dataclasses
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from sfumato.download import fit as fit_module
 from sfumato.download.fit import Verdict, cpu_step_seconds, fit, gpu_step_seconds
 from sfumato.download.machine import Cpu, Gpu, Held, Machine
-from sfumato.download.network import Network, memory_needed, pools, published
+from sfumato.download.network import Network, Profile, memory_needed, pools, published
 from sfumato.engine import device
 from sfumato.engine.config import ModelConfig
 
@@ -78,6 +79,32 @@ def test_a_card_with_room_gets_the_longest_context_that_fits() -> None:
     assert result.needed_bytes <= result.free_bytes
     assert result.sentence.startswith("Fits RTX 3090 with 32k context: needs 18.4 GB, 18.4 GB free")
     assert fit(network(), machine(card(room - 1))).context == 16384
+
+
+def test_compact_fits_where_exact_would_leave_experts_in_main_memory() -> None:
+    room = card(17_000_000_000)
+    assert fit(network(), machine(room)).verdict is Verdict.PARTLY
+    compact = fit(network(), machine(room), profile="compact")
+    assert compact.verdict is Verdict.FITS
+    assert compact.needed_bytes == memory_needed(network(), compact.context, "compact")
+
+
+@settings(deadline=None)
+@given(free=st.integers(GB, 80 * GB), quant=st.sampled_from(["Q4_K_M", "Q8_0"]))
+def test_compact_never_has_less_room_for_a_conversation(free: int, quant: str) -> None:
+    exact = fit_module.longest_context(network(quant), free)
+    compact = fit_module.longest_context(network(quant), free, "compact")
+    assert compact >= exact
+    assert not compact or memory_needed(network(quant), compact, "compact") <= free
+
+
+def test_compact_leaves_fewer_experts_in_main_memory_and_is_faster_then() -> None:
+    small = machine(card(12 * GB))
+    exact, compact = (fit(network(), small, profile=p) for p in get_args(Profile))
+    assert exact.verdict is compact.verdict is Verdict.PARTLY
+    assert exact.step_seconds is not None
+    assert compact.step_seconds is not None
+    assert compact.step_seconds < exact.step_seconds
 
 
 def test_a_card_too_small_for_anything_but_experts_means_the_cpu() -> None:

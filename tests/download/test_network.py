@@ -27,7 +27,7 @@ def test_compact_rounds_experts_of_eight_bits_and_nothing_else() -> None:
     assert {t.shape for t in eight} == {(shape.expert_ffn, shape.hidden, shape.experts)}
     five = [dataclasses.replace(t, type="Q5_0") for t in eight]
     saved = sum(a.bytes - b.bytes for a, b in zip(eight, five, strict=True))
-    assert network.weight_bytes - network.compact_bytes == saved
+    assert network.weight_bytes - network.held("compact").weight_bytes == saved
 
 
 def test_sixteen_thousand_tokens_take_less_in_compact_than_half_of_them_in_exact() -> None:

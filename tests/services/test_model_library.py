@@ -10,12 +10,15 @@ from download.hub_server import MIB, REPOSITORY, Content, LocalHub
 from pytestqt.qtbot import QtBot
 from service_set import Services
 from sfumato.download.catalogue import Catalogue
+from sfumato.download.fit import Verdict
 from sfumato.download.hub import Hub
+from sfumato.download.machine import Cpu, Gpu, Machine
 from sfumato.errors import KnownError
 from sfumato.paths import models_dir
 from sfumato.services.model_library import ModelLibrary, ModelRow
 
 Make = Callable[[], ModelLibrary]
+GB = 10**9
 
 
 @pytest.fixture
@@ -65,6 +68,28 @@ def row(library: ModelLibrary) -> ModelRow:
 def until(qtbot: QtBot, library: ModelLibrary, state: str) -> ModelRow:
     qtbot.waitUntil(lambda: row(library).state == state, timeout=30_000)
     return row(library)
+
+
+def test_verdicts_are_for_the_profile_that_is_set(
+    qtbot: QtBot,
+    make_library: Make,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    card = Gpu(0, "A card", 17 * GB, 17 * GB, "580", (8, 9), 1e12, 1e14, 1e14, 25e9)
+    cpu = Cpu("a processor", 8, ("avx2",))
+    machine = Machine((card,), "", cpu, 64 * GB, 32 * GB, 100 * GB)
+    monkeypatch.setattr("sfumato.services.model_library.look", lambda folder: machine)
+    library = make_library()
+    exact = row(library)
+    library._settings.change(profile="compact")
+    with qtbot.waitSignal(library.changed):
+        library.refresh()
+    compact = row(library)
+    assert exact.fit is not None
+    assert compact.fit is not None
+    assert (exact.fit.verdict, compact.fit.verdict) == (Verdict.PARTLY, Verdict.FITS)
+    assert exact.compact_saves >= exact.fit.needed_bytes - 17 * GB
+    assert compact.compact_saves == 0
 
 
 def test_a_model_is_listed_with_a_verdict(make_library: Make) -> None:

@@ -74,6 +74,20 @@ def test_a_gpu_that_is_used_is_said_to_be(open_dialog: Open) -> None:
     assert dialog.answer == "On NVIDIA GeForce RTX 4090."
 
 
+def test_it_tells_the_measured_rounding_and_what_lies_in_main_memory(open_dialog: Open) -> None:
+    parts, dialog = open_dialog(WITH_CARD, gpu=True)
+    assert dialog.fact("Rounding") == dialog.fact("In main memory") == ""
+    assert parts.model.loaded is not None
+    parts.model.loaded = msgspec.structs.replace(
+        parts.model.loaded, rounding_error=0.0193, main_memory=2_140_000_000
+    )
+    parts.model.changed.emit()
+    assert "measured while loading: 1.9 %" in dialog.fact("Rounding")
+    assert dialog.fact("In main memory").startswith("2.1 GB of experts")
+    assert "2.1 GB of experts stay in main memory" in dialog.report
+    assert "an error of 1.9%" in dialog.report
+
+
 def test_the_versions_and_the_driver_are_in_the_report(open_dialog: Open) -> None:
     _, dialog = open_dialog(WITH_CARD)
     for part in ("Sfumato 0.", "PySide6-Essentials", "driver 580.95.05", "compute capability 8.9"):

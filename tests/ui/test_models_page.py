@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
-from machines import SMALL, WITHOUT_CARD
+from machines import SMALL, WITH_CARD, WITHOUT_CARD
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
@@ -43,7 +44,8 @@ def open_page(
             state,  # type: ignore[arg-type]
             LARGE if state == "here" else None,
             fit(network, machine, 60e9),
-            progress,
+            compact_saves=1_500_000_000 if machine.gpus else 0,
+            progress=progress,
         )
         monkeypatch.setattr("sfumato.services.model_library.look", lambda folder: machine)
         monkeypatch.setattr(ModelLibrary, "rows", property(lambda library: [row]))
@@ -169,3 +171,45 @@ def test_each_state_offers_what_can_be_done(
     card = card_of(open_page(WITHOUT_CARD, state, progress))
     assert {what for what in card.offers if card.button(what).isVisible()} == buttons
     assert card.figures == figures
+
+
+def test_without_a_card_nothing_is_said_of_the_profile(open_page: Open) -> None:
+    parts = open_page(WITHOUT_CARD)
+    assert not parts.window.models_page.profile.isVisible()
+    assert "Compact" not in card_of(parts).verdict
+
+
+def test_the_profile_is_chosen_there_and_kept_for_the_next_load(
+    qtbot: QtBot, open_page: Open
+) -> None:
+    parts = open_page(WITH_CARD)
+    choice = parts.window.models_page.profile
+    qtbot.waitUntil(choice.isVisible)
+    assert card_of(parts).verdict.endswith("Compact needs 1.5 GB less.")
+    qtbot.keyClicks(choice.box, "C")
+    assert parts.settings.current.profile == "compact"
+    assert "experts of 8 bits are rounded to 5" in choice.note
+    press(qtbot, parts, "use")
+    assert parts.client.requests[-1].profile == "compact"  # type: ignore[attr-defined]
+
+
+def test_a_loaded_model_is_loaded_again_for_another_profile_and_tells_its_error(
+    qtbot: QtBot, open_page: Open
+) -> None:
+    parts = open_page(WITH_CARD)
+    choice = parts.window.models_page.profile
+    assert parts.model.loaded is not None
+    parts.model.loaded = msgspec.structs.replace(parts.model.loaded, device="cuda:0")
+    parts.model.changed.emit()
+    qtbot.waitUntil(choice.isVisible)
+    assert not choice.again.isVisible()
+    parts.settings.change(profile="compact")
+    assert choice.box.currentText() == "Compact"
+    qtbot.mouseClick(choice.again, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: parts.model.state == "ready")
+    parts.model.loaded = msgspec.structs.replace(
+        parts.model.loaded, device="cuda:0", rounding_error=0.0193
+    )
+    parts.model.changed.emit()
+    assert choice.note.endswith("The error measured in the model in use: 1.9 %.")
+    assert not choice.again.isVisible()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sfumato.download.machine import Gpu, Machine
-from sfumato.download.network import Network, Tensor, is_expert, memory_needed
+from sfumato.download.network import Network, Profile, Tensor, is_expert, memory_needed
 from sfumato.sentence import Sentence
 
 CONTEXTS = (262144, 131072, 65536, 32768, 16384, 8192, 4096)
@@ -46,16 +46,22 @@ class Fit:
         return self.verdict is not Verdict.TOO_LARGE
 
 
-def fit(network: Network, machine: Machine, ram_bytes_per_second: float = 0.0) -> Fit:
-    """The verdict for one file.
+def fit(
+    network: Network,
+    machine: Machine,
+    ram_bytes_per_second: float = 0.0,
+    profile: Profile = "exact",
+) -> Fit:
+    """The verdict for one file, loaded in `profile`.
 
     `ram_bytes_per_second` is `machine.memory_bytes_per_second()`, for the speed of the CPU.
     """
-    least = memory_needed(network, LEAST_CONTEXT)
+    network = network.held(profile)
+    least = memory_needed(network, LEAST_CONTEXT, profile)
     gpu = machine.best_gpu
     if gpu is not None and least <= gpu.available_bytes:
-        context = longest_context(network, gpu.available_bytes)
-        needed = memory_needed(network, context)
+        context = longest_context(network, gpu.available_bytes, profile)
+        needed = memory_needed(network, context, profile)
         seconds = gpu_step_seconds(network, gpu)
         sentence = Sentence("Fit", "Fits {gpu} with {context}k context: needs {needed}, {free}.")
         if seconds:
@@ -113,7 +119,8 @@ def fit(network: Network, machine: Machine, ram_bytes_per_second: float = 0.0) -
             sentence = Sentence("Fit", "{why}: CPU only, about {time} s per step.").filled(
                 why=why, time=f"{seconds:.1f}"
             )
-        return Fit(Verdict.CPU, sentence, longest_context(network, room), least, available, seconds)
+        context = longest_context(network, room, profile)
+        return Fit(Verdict.CPU, sentence, context, least, available, seconds)
     if "avx2" not in machine.cpu.features:
         sentence = Sentence("Fit", "{why}, and the processor lacks AVX2: won't run.").filled(
             why=why
@@ -129,11 +136,11 @@ def fit(network: Network, machine: Machine, ram_bytes_per_second: float = 0.0) -
     return Fit(Verdict.TOO_LARGE, sentence, 0, least, available)
 
 
-def longest_context(network: Network, free_bytes: int) -> int:
+def longest_context(network: Network, free_bytes: int, profile: Profile = "exact") -> int:
     """The largest of CONTEXTS (and of what the model can) that fits; 0 if none does."""
     for context in CONTEXTS:
         context = min(context, network.context_length)
-        if memory_needed(network, context) <= free_bytes:
+        if memory_needed(network, context, profile) <= free_bytes:
             return context
     return 0
 

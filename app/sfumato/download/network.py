@@ -6,7 +6,7 @@ known before the download (MODEL.md 4.3 and 4.4).
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
@@ -74,11 +74,11 @@ class Network:
     def expert_bytes(self) -> int:
         return sum(tensor.bytes for tensor in self.tensors if is_expert(tensor))
 
-    @property
-    def compact_bytes(self) -> int:
-        """Of the weights when experts of Q8_0 are rounded to Q5_0."""
-        rounded = [t.bytes for t in self.tensors if is_expert(t) and t.type == "Q8_0"]
-        return self.weight_bytes - sum(count // 34 * 12 for count in rounded)
+    def held(self, profile: Profile) -> "Network":
+        """As the engine keeps it: `compact` rounds experts of Q8_0 to Q5_0."""
+        if profile == "exact":
+            return self
+        return replace(self, tensors=tuple(map(_rounded, self.tensors)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,7 @@ def pools(network: Network, context: int, profile: Profile = "exact") -> Pools:
         ring = network.window - 1 + PASS_AND_REWIND[profile]
         kept = min(context, ring) if sliding else context
         kv += 2 * 2 * kept * heads * dim
-    weights = network.weight_bytes if profile == "exact" else network.compact_bytes
-    return Pools(weights, kv, WORKSPACE_BYTES)
+    return Pools(network.held(profile).weight_bytes, kv, WORKSPACE_BYTES)
 
 
 def memory_needed(network: Network, context: int, profile: Profile = "exact") -> int:
@@ -118,6 +117,11 @@ def memory_needed(network: Network, context: int, profile: Profile = "exact") ->
 
 def is_expert(tensor: Tensor) -> bool:
     return "_exps.weight" in tensor.name
+
+
+def _rounded(tensor: Tensor) -> Tensor:
+    rounded = is_expert(tensor) and tensor.type == "Q8_0"
+    return replace(tensor, type="Q5_0") if rounded else tensor
 
 
 def published(quant: str) -> Network | None:

@@ -41,6 +41,7 @@ __all__ = [
     "Log",
     "Message",
     "Prefilled",
+    "Profile",
     "Ready",
     "Request",
     "SamplerConfig",

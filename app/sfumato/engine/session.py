@@ -357,7 +357,7 @@ def load(
         name=file.name,
         parameters=file.parameters,
         device=placement.device,
-        placement=placement.sentence + _remarks(model),
+        placement=placement.sentence,
         main_memory=model.plan["main_memory"],
         context=context,
         canvas=file.config.canvas,
@@ -368,13 +368,3 @@ def load(
         rounding_error=model.rounding_error,
     )
     return session, loaded
-
-
-def _remarks(model: Model) -> str:
-    """Sentences about what is not as one would expect."""
-    remarks = ""
-    if streamed := model.plan["main_memory"]:
-        remarks += f" {device.gigabytes(streamed)} of experts stay in main memory."
-    if error := model.rounding_error:
-        remarks += f" Experts of 8 bits are rounded to 5, an error of {error:.1%}."
-    return remarks

@@ -29,6 +29,12 @@ def engine_lines(
         lines, has_gpu = ["The engine has not started."], False
     if loaded is not None:
         lines.append(f"  {loaded.name}: {loaded.placement}")
+        if loaded.main_memory:
+            lines.append(f"  {loaded.main_memory / 1e9:.1f} GB of experts stay in main memory.")
+        if loaded.rounding_error:
+            lines.append(
+                f"  Experts of 8 bits are rounded to 5, an error of {loaded.rounding_error:.1%}."
+            )
     if failure is not None:
         lines.append(failure.message)
         lines += [f"  {line}" for line in failure.detail.splitlines()[-12:]]

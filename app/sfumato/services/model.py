@@ -16,6 +16,7 @@ from sfumato.engine.protocol import (
     Load,
     Loaded,
     Loading,
+    Profile,
     Ready,
     Unloaded,
 )
@@ -51,6 +52,7 @@ class ModelService(QObject):
         self._cancelling = False
         self.fraction = 0.0
         self.loaded: Loaded | None = None
+        self.profile: Profile = settings.current.profile  # of the last load
         self.devices: list[Device] = []
         self.failure: Failed | None = None
         client.received.connect(self._take)
@@ -122,13 +124,14 @@ class ModelService(QObject):
         self.failure = None
         self.fraction = 0.0
         self._cancelling = False
+        self.profile = settings.profile
         self._set("loading")
         self._client.request(
             Load(
                 path=str(self.path),
                 device=self._device or settings.device,
                 context=settings.context,
-                profile=settings.profile,
+                profile=self.profile,
             )
         )
 

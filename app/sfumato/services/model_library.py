@@ -12,18 +12,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from PySide6.QtCore import QFile, QObject, QTimer, Signal
 
 from sfumato import paths
 from sfumato.download.catalogue import Catalogue, Model
 from sfumato.download.downloader import Download
-from sfumato.download.fit import Fit, cpu_step_seconds, fit, gpu_step_seconds
+from sfumato.download.fit import LEAST_CONTEXT, Fit, cpu_step_seconds, fit, gpu_step_seconds
 from sfumato.download.hub import Hub
 from sfumato.download.library import Found, Installed, Library, State
 from sfumato.download.machine import Held, Machine, look, memory_bytes_per_second
-from sfumato.download.network import Network, published
+from sfumato.download.network import Network, Profile, memory_needed, published
 from sfumato.download.part import discard, unfinished
 from sfumato.download.progress import Progress, Stage
 from sfumato.engine.protocol import Device
@@ -49,6 +49,7 @@ class ModelRow:
     state: RowState
     path: Path | None = None
     fit: Fit | None = None
+    compact_saves: int = 0  # bytes that a card would need less, were the profile not exact
     progress: Progress | None = None
     received: int = 0
     checked: bool = False
@@ -164,6 +165,7 @@ class ModelLibrary(QObject):
         network = self.network_of(here[path]) if path in here else None
         if network is None:
             return None
+        network = network.held(self._settings.current.profile)
         machine = self._survey.machine
         if device.id == "cpu":
             seconds = cpu_step_seconds(network, machine, self._survey.ram_bytes_per_second)
@@ -175,9 +177,9 @@ class ModelLibrary(QObject):
     def refresh(self) -> None:
         """Look at machine, disk and list again; `changed` follows."""
         if not self._closed:
-            self._pool.submit(self._look, self._held())
+            self._pool.submit(self._look, self._held(), self._settings.current.profile)
 
-    def _look(self, held: Held | None) -> None:
+    def _look(self, held: Held | None, profile: Profile) -> None:
         try:
             machine = look(self.folder)
             if held is not None:
@@ -189,9 +191,11 @@ class ModelLibrary(QObject):
             survey = _Survey(machine, speed)
             for model in self._catalogue.models:
                 network = published(model.quant)
-                verdict = fit(network, machine, speed) if network else None
+                verdict = fit(network, machine, speed, profile) if network else None
                 part = begun.get(model.path_in(self.folder))
                 row = _row_of(model, here.get(model.id), verdict)
+                if network is not None and machine.best_gpu is not None and profile == "exact":
+                    row = replace(row, compact_saves=_compact_saves(network))
                 if row.state == "absent" and part is not None:
                     row = replace(row, state="begun", received=part.received)
                 survey.rows.append(row)
@@ -363,6 +367,11 @@ class ModelLibrary(QObject):
         for transfer in transfers:
             transfer.thread.join(JOIN_SECONDS)
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _compact_saves(network: Network) -> int:
+    exact, compact = (memory_needed(network, LEAST_CONTEXT, p) for p in get_args(Profile))
+    return exact - compact
 
 
 def _row_of(model: Model, installed: Installed | None, verdict: Fit | None) -> ModelRow:

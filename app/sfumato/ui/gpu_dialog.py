@@ -18,12 +18,14 @@ from sfumato.download.machine import Machine
 from sfumato.services.diagnosis import engine_lines
 from sfumato.services.model import ModelService
 from sfumato.services.model_library import ModelLibrary
+from sfumato.ui.models_page import gigabytes
 from sfumato.ui.spoken import spoken
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import button, label
 
 SIZE = (680, 560)
 COPIED_MS = 2000
+FACTS = 5
 
 
 class GpuDialog(QDialog):
@@ -48,8 +50,8 @@ class GpuDialog(QDialog):
         self._facts.setHorizontalSpacing(16)
         self._facts.setVerticalSpacing(6)
         self._facts.setColumnStretch(1, 1)
-        self._names = [label("", "secondary") for _ in range(3)]
-        self._values = [label("", wrap=True) for _ in range(3)]
+        self._names = [label("", "secondary") for _ in range(FACTS)]
+        self._values = [label("", wrap=True) for _ in range(FACTS)]
         for row, (name, value) in enumerate(zip(self._names, self._values, strict=True)):
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             self._facts.addWidget(name, row, 0, Qt.AlignmentFlag.AlignTop)
@@ -97,6 +99,11 @@ class GpuDialog(QDialog):
     def report(self) -> str:
         return self._report.toPlainText()
 
+    def fact(self, name: str) -> str:
+        """What stands beside a name, "" if it is not shown."""
+        values = zip(self._names, self._values, strict=True)
+        return next((v.text() for n, v in values if n.text() == name), "")
+
     def copy(self) -> None:
         QGuiApplication.clipboard().setText(self.report)
         self._copy.setText(self.tr("Copied"))
@@ -121,13 +128,16 @@ class GpuDialog(QDialog):
             return
         said, has_gpu = engine_lines(model.devices, model.loaded, model.failure)
         self._answer.setText(spoken(self._sentence(machine, said, has_gpu)))
+        placement = model.loaded.placement if model.loaded else ""
         facts = [
             (self.tr("The driver says"), self._driver(machine)),
             (
                 self.tr("The engine says"),
                 "\n".join(line for line in said if not line.startswith(" ")),
             ),
-            (self.tr("The model"), model.loaded.placement if model.loaded else ""),
+            (self.tr("The model"), placement if placement != self.answer else ""),
+            (self.tr("In main memory"), self._main_memory()),
+            (self.tr("Rounding"), self._rounding()),
         ]
         for name, value, (heading, text) in zip(self._names, self._values, facts, strict=True):
             name.setText(heading)
@@ -144,6 +154,22 @@ class GpuDialog(QDialog):
         if has_gpu and model.loaded is not None:
             return model.loaded.placement
         return diagnostics.why_no_gpu(machine, said, has_gpu)
+
+    def _main_memory(self) -> str:
+        loaded = self._model.loaded
+        if loaded is None or not loaded.main_memory:
+            return ""
+        return self.tr(
+            "%1 of experts that the card has no room for; each layer's are sent a layer ahead."
+        ).replace("%1", gigabytes(loaded.main_memory))
+
+    def _rounding(self) -> str:
+        loaded = self._model.loaded
+        if loaded is None or not loaded.rounding_error:
+            return ""
+        return self.tr(
+            "Experts of 8 bits are kept in 5. The error, measured while loading: %1 %."
+        ).replace("%1", f"{100 * loaded.rounding_error:.1f}")
 
     def _driver(self, machine: Machine) -> str:
         lines = []

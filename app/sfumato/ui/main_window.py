@@ -115,7 +115,7 @@ class MainWindow(QMainWindow):
         self._pages = QStackedWidget()
         self._pages.addWidget(self.welcome)
         self._pages.addWidget(self.conversation)
-        self.models_page = ModelsPage(theme, library, self_test, model)
+        self.models_page = ModelsPage(theme, library, self_test, model, settings)
         self._pages.addWidget(self.models_page)
         self.first_run = FirstRun(theme, library, settings, model, self_test)
         self._lay_out()

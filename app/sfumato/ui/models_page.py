@@ -24,6 +24,8 @@ from sfumato.paths import built_in_guide
 from sfumato.services.model import ModelService
 from sfumato.services.model_library import ModelLibrary, ModelRow
 from sfumato.services.self_test import SelfTest
+from sfumato.services.settings import SettingsService
+from sfumato.ui.profile_choice import ProfileChoice
 from sfumato.ui.spoken import spoken
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import ElidedLabel, IconButton, button, label, set_role
@@ -127,7 +129,11 @@ class ModelCard(QFrame):
         self._size.setToolTip(facts)
         self._note.setText(row.note)
         self._note.setVisible(bool(row.note))
-        self._fit.setText(spoken(row.fit.sentence) if row.fit else "")
+        verdict = spoken(row.fit.sentence) if row.fit else ""
+        if row.compact_saves:
+            saves = self.tr("Compact needs %1 less.")
+            verdict = f"{verdict} {saves.replace('%1', gigabytes(row.compact_saves))}"
+        self._fit.setText(verdict)
         self._fit.setVisible(row.fit is not None and row.state != "busy")
         error = row.error or failure
         self._error.setText(error)
@@ -245,6 +251,10 @@ class ModelCard(QFrame):
         return self._error.text() if not self._error.isHidden() else ""
 
     @property
+    def verdict(self) -> str:
+        return self._fit.text() if not self._fit.isHidden() else ""
+
+    @property
     def figures(self) -> str:
         return self._figures.text() if not self._figures.isHidden() else ""
 
@@ -266,6 +276,7 @@ class ModelsPage(QWidget):
         library: ModelLibrary,
         self_test: SelfTest,
         model: ModelService,
+        settings: SettingsService,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -302,6 +313,8 @@ class ModelsPage(QWidget):
             button(self.tr("Introduction"), "link", lambda: self.introduction_wanted.emit())
         )
         self._box.addLayout(tests)
+        self.profile = ProfileChoice(settings, library, model)
+        self._box.addWidget(self.profile)
         self._list = QVBoxLayout()
         self._list.setSpacing(12)
         self._box.addLayout(self._list)

@@ -240,7 +240,7 @@ class MachineScreen(Screen):
         network = self._library.network_of(row.id)
         if network is None:
             return
-        needs = pools(network, self.context)
+        needs = pools(network, self.context, self._settings.current.profile)
         gpu = machine.best_gpu
         on_gpu = gpu is not None and row.fit is not None and row.fit.verdict is not Verdict.CPU
         total = gpu.total_bytes if gpu and on_gpu else machine.ram_bytes
