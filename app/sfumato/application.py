@@ -243,7 +243,7 @@ def translate(app: QApplication, language: str) -> list[QTranslator]:
 
 def _quit_on_interrupt(app: QApplication, window: MainWindow) -> None:
     """Ctrl+C in the terminal closes the window in order."""
-    signal.signal(signal.SIGINT, lambda *_: window.quit())
+    signal.signal(signal.SIGINT, lambda *_: window.closing.quit())
     # Python sees a signal only while it runs; Qt's loop alone would never let it.
     timer = QTimer(app)
     timer.timeout.connect(lambda: None)

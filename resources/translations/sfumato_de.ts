@@ -372,13 +372,6 @@
   </message>
  </context>
  <context>
-  <name>BlockStack</name>
-  <message>
-   <source>Text of the message</source>
-   <translation>Text der Nachricht</translation>
-  </message>
- </context>
- <context>
   <name>ChatListModel</name>
   <message>
    <source>Pinned</source>
@@ -523,6 +516,37 @@
   </message>
  </context>
  <context>
+  <name>Closing</name>
+  <message>
+   <source>Close Sfumato?</source>
+   <translation>Sfumato schließen?</translation>
+  </message>
+  <message>
+   <source>The last of what was written is not on disk yet.</source>
+   <translation>Das zuletzt Geschriebene ist noch nicht auf der Platte.</translation>
+  </message>
+  <message>
+   <source>Try again</source>
+   <translation>Noch einmal</translation>
+  </message>
+  <message>
+   <source>Save elsewhere…</source>
+   <translation>Anderswo sichern …</translation>
+  </message>
+  <message>
+   <source>Close and lose it</source>
+   <translation>Schließen und verlieren</translation>
+  </message>
+  <message>
+   <source>Cancel</source>
+   <translation>Abbrechen</translation>
+  </message>
+  <message>
+   <source>Save all chats</source>
+   <translation>Alle Gespräche sichern</translation>
+  </message>
+ </context>
+ <context>
   <name>CodeBlock</name>
   <message>
    <source>code</source>
@@ -579,6 +603,25 @@
   </message>
  </context>
  <context>
+  <name>Diagnostics</name>
+  <message>
+   <source>The GPU can be used: {gpu}, {free} GB free.</source>
+   <translation>Die GPU lässt sich nutzen: {gpu}, {free} GB frei.</translation>
+  </message>
+  <message>
+   <source>CUDA_VISIBLE_DEVICES hides {gpu}: unset it and start Sfumato again.</source>
+   <translation>CUDA_VISIBLE_DEVICES verbirgt {gpu}: heben Sie die Variable auf und starten Sie Sfumato neu.</translation>
+  </message>
+  <message>
+   <source>The driver has {gpu}, but the engine does not say why it cannot use it.</source>
+   <translation>Der Treiber kennt {gpu}, doch die Engine sagt nicht, warum sie die Karte nicht nutzen kann.</translation>
+  </message>
+  <message>
+   <source>The driver has {gpu}, but the engine cannot use it: {said}</source>
+   <translation>Der Treiber kennt {gpu}, doch die Engine kann die Karte nicht nutzen: {said}</translation>
+  </message>
+ </context>
+ <context>
   <name>DownloadScreen</name>
   <message>
    <source>It goes on after a pause, a restart or a lost connection, and is checked byte by byte. You find it under Models, behind the button at the top right.</source>
@@ -617,10 +660,92 @@
   </message>
  </context>
  <context>
+  <name>Fit</name>
+  <message>
+   <source>Fits {gpu} with {context}k context: needs {needed}, {free}.</source>
+   <translation>Passt auf {gpu} mit {context}k Kontext: braucht {needed}, {free}.</translation>
+  </message>
+  <message>
+   <source>Fits {gpu} with {context}k context: needs {needed}, {free}, about {time} ms per step.</source>
+   <translation>Passt auf {gpu} mit {context}k Kontext: braucht {needed}, {free}, etwa {time} ms je Schritt.</translation>
+  </message>
+  <message>
+   <source>Fits with {away} of experts in main memory.</source>
+   <translation>Passt mit {away} der Experten im Hauptspeicher.</translation>
+  </message>
+  <message>
+   <source>Fits with {away} of experts in main memory, about {time} ms per step.</source>
+   <translation>Passt mit {away} der Experten im Hauptspeicher, etwa {time} ms je Schritt.</translation>
+  </message>
+  <message>
+   <source>No card can be used.</source>
+   <translation>Keine Karte lässt sich nutzen.</translation>
+  </message>
+  <message>
+   <source>{gpu} has too little memory (needs {needed}, {free}).</source>
+   <translation>{gpu} hat zu wenig Speicher (nötig sind {needed}, {free}).</translation>
+  </message>
+  <message>
+   <source>{why}: CPU only.</source>
+   <translation>{why}: nur CPU.</translation>
+  </message>
+  <message>
+   <source>{why}: CPU only, about {time} s per step.</source>
+   <translation>{why}: nur CPU, etwa {time} s je Schritt.</translation>
+  </message>
+  <message>
+   <source>{why}, and the processor lacks AVX2: won't run.</source>
+   <translation>{why}, und dem Prozessor fehlt AVX2: läuft hier nicht.</translation>
+  </message>
+  <message>
+   <source>Won't fit: needs {needed} of main memory, {free}. {why}.</source>
+   <translation>Passt nicht: braucht {needed} Hauptspeicher, {free}. {why}.</translation>
+  </message>
+  <message>
+   <source>{free} free without the loaded model</source>
+   <translation>{free} frei ohne das geladene Modell</translation>
+  </message>
+  <message>
+   <source>{free} free</source>
+   <translation>{free} frei</translation>
+  </message>
+ </context>
+ <context>
   <name>Folders</name>
   <message>
    <source>There is a folder named “{name}” already; choose another name.</source>
    <translation>Einen Ordner namens „{name}“ gibt es schon; wähle einen anderen Namen.</translation>
+  </message>
+ </context>
+ <context>
+  <name>FullContext</name>
+  <message>
+   <source>Leave out the oldest messages</source>
+   <translation>Älteste Nachrichten weglassen</translation>
+  </message>
+  <message>
+   <source>Go on in a new chat with a summary</source>
+   <translation>Mit einer Zusammenfassung neu weitermachen</translation>
+  </message>
+  <message>
+   <source>New chat</source>
+   <translation>Neues Gespräch</translation>
+  </message>
+  <message>
+   <source>%1 (continued)</source>
+   <translation>%1 (Fortsetzung)</translation>
+  </message>
+  <message>
+   <source>Summing up the earlier messages: part %1 of %2, step %3</source>
+   <translation>Fasst die früheren Nachrichten zusammen: Teil %1 von %2, Schritt %3</translation>
+  </message>
+  <message>
+   <source>Cancel</source>
+   <translation>Abbrechen</translation>
+  </message>
+  <message>
+   <source>The conversation goes on here, from a summary; the earlier chat is unchanged.</source>
+   <translation>Hier geht es mit einer Zusammenfassung weiter; das frühere Gespräch ist unverändert.</translation>
   </message>
  </context>
  <context>
@@ -753,6 +878,57 @@
   </message>
  </context>
  <context>
+  <name>Machine</name>
+  <message>
+   <source>The NVIDIA driver does not answer ({error}): restart the computer.</source>
+   <translation>Der NVIDIA-Treiber antwortet nicht ({error}): starten Sie den Rechner neu.</translation>
+  </message>
+  <message>
+   <source>The NVIDIA driver is there but reports no card: is it switched on and plugged in?</source>
+   <translation>Der NVIDIA-Treiber ist da, meldet aber keine Karte: Ist sie eingesteckt und eingeschaltet?</translation>
+  </message>
+  <message>
+   <source>{gpu} cannot be used: {reason}.</source>
+   <translation>{gpu} lässt sich nicht nutzen: {reason}.</translation>
+  </message>
+  <message>
+   <source>{one}; {others}.</source>
+   <translation>{one}; {others}.</translation>
+  </message>
+  <message>
+   <source>its compute capability is {has} and {least} is needed (RTX 30 and later)</source>
+   <translation>die Compute Capability ist {has}, nötig ist {least} (RTX 30 und neuer)</translation>
+  </message>
+  <message>
+   <source>its driver {has} is too old, {least} or later is needed</source>
+   <translation>der Treiber {has} ist zu alt, nötig ist {least} oder neuer</translation>
+  </message>
+  <message>
+   <source>The NVIDIA driver was updated while in use: restart the computer.</source>
+   <translation>Der NVIDIA-Treiber wurde im Betrieb erneuert: starten Sie den Rechner neu.</translation>
+  </message>
+  <message>
+   <source>This computer has no NVIDIA card.</source>
+   <translation>Dieser Rechner hat keine NVIDIA-Karte.</translation>
+  </message>
+  <message>
+   <source>The NVIDIA driver may not be used by this account: ask whoever runs this computer.</source>
+   <translation>Dieses Konto darf den NVIDIA-Treiber nicht nutzen: fragen Sie, wer den Rechner verwaltet.</translation>
+  </message>
+  <message>
+   <source>No NVIDIA driver was found.</source>
+   <translation>Es wurde kein NVIDIA-Treiber gefunden.</translation>
+  </message>
+  <message>
+   <source>There is an NVIDIA card but no working driver.</source>
+   <translation>Es gibt eine NVIDIA-Karte, aber keinen Treiber, der arbeitet.</translation>
+  </message>
+  <message>
+   <source>{have} ({error}): install driver {least} or later and restart the computer.</source>
+   <translation>{have} ({error}): installieren Sie Treiber {least} oder neuer und starten Sie den Rechner neu.</translation>
+  </message>
+ </context>
+ <context>
   <name>MachineScreen</name>
   <message>
    <source>I already have a file…</source>
@@ -864,6 +1040,29 @@
   </message>
  </context>
  <context>
+  <name>MachineWords</name>
+  <message>
+   <source>%1 held by the loaded model</source>
+   <translation>%1 hält das geladene Modell</translation>
+  </message>
+  <message>
+   <source>%1 of %2 free</source>
+   <translation>%1 von %2 frei</translation>
+  </message>
+  <message>
+   <source>%1 free</source>
+   <translation>%1 frei</translation>
+  </message>
+  <message>
+   <source>%1 of memory free</source>
+   <translation>%1 Speicher frei</translation>
+  </message>
+  <message>
+   <source>%1 of disk free</source>
+   <translation>%1 Platte frei</translation>
+  </message>
+ </context>
+ <context>
   <name>MainWindow</name>
   <message>
    <source>Saved as %1</source>
@@ -913,10 +1112,6 @@
    <translation>Anderswo sichern …</translation>
   </message>
   <message>
-   <source>Save all chats</source>
-   <translation>Alle Gespräche sichern</translation>
-  </message>
-  <message>
    <source>Sfumato did not end properly last time, so the model is not loaded yet.</source>
    <translation>Sfumato endete beim letzten Mal nicht ordentlich, darum ist das Modell noch nicht geladen.</translation>
   </message>
@@ -931,10 +1126,6 @@
   <message>
    <source>Use the built-in guide</source>
    <translation>Den eingebauten Begleiter nehmen</translation>
-  </message>
-  <message>
-   <source>Leave out the oldest messages</source>
-   <translation>Älteste Nachrichten weglassen</translation>
   </message>
   <message>
    <source>New chat</source>
@@ -1020,40 +1211,8 @@
    <translation>Ordner „%1“ gelöscht; seine Gespräche sind noch da</translation>
   </message>
   <message>
-   <source>Close Sfumato?</source>
-   <translation>Sfumato schließen?</translation>
-  </message>
-  <message>
-   <source>The last of what was written is not on disk yet.</source>
-   <translation>Das zuletzt Geschriebene ist noch nicht auf der Platte.</translation>
-  </message>
-  <message>
-   <source>Try again</source>
-   <translation>Noch einmal versuchen</translation>
-  </message>
-  <message>
-   <source>Close and lose it</source>
-   <translation>Schließen und verlieren</translation>
-  </message>
-  <message>
    <source>The context is full: the answer ends here.</source>
    <translation>Der Kontext ist voll: Hier endet die Antwort.</translation>
-  </message>
-  <message>
-   <source>Go on in a new chat with a summary</source>
-   <translation>Mit einer Zusammenfassung neu weitermachen</translation>
-  </message>
-  <message>
-   <source>%1 (continued)</source>
-   <translation>%1 (Fortsetzung)</translation>
-  </message>
-  <message>
-   <source>Summing up the earlier messages: part %1 of %2, step %3</source>
-   <translation>Fasst die früheren Nachrichten zusammen: Teil %1 von %2, Schritt %3</translation>
-  </message>
-  <message>
-   <source>The conversation goes on here, from a summary; the earlier chat is unchanged.</source>
-   <translation>Hier geht es mit einer Zusammenfassung weiter; das frühere Gespräch ist unverändert.</translation>
   </message>
   <message>
    <source>%1 of %2 tokens: no room for an answer</source>
@@ -1077,10 +1236,6 @@
   <message>
    <source>Answer</source>
    <translation>Antwort</translation>
-  </message>
-  <message>
-   <source>Your message</source>
-   <translation>Deine Nachricht</translation>
   </message>
   <message>
    <source>Thinking</source>
@@ -1508,6 +1663,61 @@
   <message>
    <source>Step of the recording</source>
    <translation>Schritt der Aufzeichnung</translation>
+  </message>
+ </context>
+ <context>
+  <name>SelfTest</name>
+  <message>
+   <source>The engine is not running.</source>
+   <translation>Die Engine läuft nicht.</translation>
+  </message>
+  <message>
+   <source>Start it again.</source>
+   <translation>Starten Sie sie neu.</translation>
+  </message>
+  <message>
+   <source>The test was interrupted.</source>
+   <translation>Die Prüfung wurde unterbrochen.</translation>
+  </message>
+  <message>
+   <source>Test again.</source>
+   <translation>Prüfen Sie noch einmal.</translation>
+  </message>
+  <message>
+   <source>The engine was closed during the test.</source>
+   <translation>Die Engine wurde während der Prüfung beendet.</translation>
+  </message>
+  <message>
+   <source>the CPU ({name})</source>
+   <translation>der CPU ({name})</translation>
+  </message>
+  <message>
+   <source>The model computes wrongly on {device}: what it predicts is not a number.</source>
+   <translation>Das Modell rechnet auf {device} falsch: Was es vorhersagt, ist keine Zahl.</translation>
+  </message>
+  <message>
+   <source>Update its driver, or let the model compute on the CPU (Settings).</source>
+   <translation>Erneuern Sie den Treiber, oder lassen Sie das Modell auf der CPU rechnen (Einstellungen).</translation>
+  </message>
+  <message>
+   <source>It works: {time} per step on {device}.</source>
+   <translation>Es läuft: {time} je Schritt auf {device}.</translation>
+  </message>
+  <message>
+   <source>It works: {time} per step on {device}; about {predicted} was predicted.</source>
+   <translation>Es läuft: {time} je Schritt auf {device}; vorhergesagt waren etwa {predicted}.</translation>
+  </message>
+  <message>
+   <source>It works: {time} per step on {device}; a trial step at loading took {predicted}.</source>
+   <translation>Es läuft: {time} je Schritt auf {device}; ein Probeschritt beim Laden brauchte {predicted}.</translation>
+  </message>
+  <message>
+   <source>That is slow: other programs may be using the processor, or it saves power.</source>
+   <translation>Das ist langsam: Vielleicht nutzen andere Programme den Prozessor, oder er spart Strom.</translation>
+  </message>
+  <message>
+   <source>That is slow: other programs may be using the card, or it saves power.</source>
+   <translation>Das ist langsam: Vielleicht nutzen andere Programme die Karte, oder sie spart Strom.</translation>
   </message>
  </context>
  <context>
@@ -1965,205 +2175,6 @@
   <message>
    <source>Step %1 of %2</source>
    <translation>Schritt %1 von %2</translation>
-  </message>
- </context>
- <context>
-  <name>Diagnostics</name>
-  <message>
-   <source>The GPU can be used: {gpu}, {free} GB free.</source>
-   <translation>Die GPU lässt sich nutzen: {gpu}, {free} GB frei.</translation>
-  </message>
-  <message>
-   <source>CUDA_VISIBLE_DEVICES hides {gpu}: unset it and start Sfumato again.</source>
-   <translation>CUDA_VISIBLE_DEVICES verbirgt {gpu}: heben Sie die Variable auf und starten Sie Sfumato neu.</translation>
-  </message>
-  <message>
-   <source>The driver has {gpu}, but the engine does not say why it cannot use it.</source>
-   <translation>Der Treiber kennt {gpu}, doch die Engine sagt nicht, warum sie die Karte nicht nutzen kann.</translation>
-  </message>
-  <message>
-   <source>The driver has {gpu}, but the engine cannot use it: {said}</source>
-   <translation>Der Treiber kennt {gpu}, doch die Engine kann die Karte nicht nutzen: {said}</translation>
-  </message>
- </context>
- <context>
-  <name>Fit</name>
-  <message>
-   <source>Fits {gpu} with {context}k context: needs {needed}, {free}.</source>
-   <translation>Passt auf {gpu} mit {context}k Kontext: braucht {needed}, {free}.</translation>
-  </message>
-  <message>
-   <source>Fits {gpu} with {context}k context: needs {needed}, {free}, about {time} ms per step.</source>
-   <translation>Passt auf {gpu} mit {context}k Kontext: braucht {needed}, {free}, etwa {time} ms je Schritt.</translation>
-  </message>
-  <message>
-   <source>Fits with {away} of experts in main memory.</source>
-   <translation>Passt mit {away} der Experten im Hauptspeicher.</translation>
-  </message>
-  <message>
-   <source>Fits with {away} of experts in main memory, about {time} ms per step.</source>
-   <translation>Passt mit {away} der Experten im Hauptspeicher, etwa {time} ms je Schritt.</translation>
-  </message>
-  <message>
-   <source>No card can be used.</source>
-   <translation>Keine Karte lässt sich nutzen.</translation>
-  </message>
-  <message>
-   <source>{gpu} has too little memory (needs {needed}, {free}).</source>
-   <translation>{gpu} hat zu wenig Speicher (nötig sind {needed}, {free}).</translation>
-  </message>
-  <message>
-   <source>{why}: CPU only.</source>
-   <translation>{why}: nur CPU.</translation>
-  </message>
-  <message>
-   <source>{why}: CPU only, about {time} s per step.</source>
-   <translation>{why}: nur CPU, etwa {time} s je Schritt.</translation>
-  </message>
-  <message>
-   <source>{why}, and the processor lacks AVX2: won't run.</source>
-   <translation>{why}, und dem Prozessor fehlt AVX2: läuft hier nicht.</translation>
-  </message>
-  <message>
-   <source>Won't fit: needs {needed} of main memory, {free}. {why}.</source>
-   <translation>Passt nicht: braucht {needed} Hauptspeicher, {free}. {why}.</translation>
-  </message>
-  <message>
-   <source>{free} free without the loaded model</source>
-   <translation>{free} frei ohne das geladene Modell</translation>
-  </message>
-  <message>
-   <source>{free} free</source>
-   <translation>{free} frei</translation>
-  </message>
- </context>
- <context>
-  <name>Machine</name>
-  <message>
-   <source>The NVIDIA driver does not answer ({error}): restart the computer.</source>
-   <translation>Der NVIDIA-Treiber antwortet nicht ({error}): starten Sie den Rechner neu.</translation>
-  </message>
-  <message>
-   <source>The NVIDIA driver is there but reports no card: is it switched on and plugged in?</source>
-   <translation>Der NVIDIA-Treiber ist da, meldet aber keine Karte: Ist sie eingesteckt und eingeschaltet?</translation>
-  </message>
-  <message>
-   <source>{gpu} cannot be used: {reason}.</source>
-   <translation>{gpu} lässt sich nicht nutzen: {reason}.</translation>
-  </message>
-  <message>
-   <source>{one}; {others}.</source>
-   <translation>{one}; {others}.</translation>
-  </message>
-  <message>
-   <source>its compute capability is {has} and {least} is needed (RTX 30 and later)</source>
-   <translation>die Compute Capability ist {has}, nötig ist {least} (RTX 30 und neuer)</translation>
-  </message>
-  <message>
-   <source>its driver {has} is too old, {least} or later is needed</source>
-   <translation>der Treiber {has} ist zu alt, nötig ist {least} oder neuer</translation>
-  </message>
-  <message>
-   <source>The NVIDIA driver was updated while in use: restart the computer.</source>
-   <translation>Der NVIDIA-Treiber wurde im Betrieb erneuert: starten Sie den Rechner neu.</translation>
-  </message>
-  <message>
-   <source>This computer has no NVIDIA card.</source>
-   <translation>Dieser Rechner hat keine NVIDIA-Karte.</translation>
-  </message>
-  <message>
-   <source>The NVIDIA driver may not be used by this account: ask whoever runs this computer.</source>
-   <translation>Dieses Konto darf den NVIDIA-Treiber nicht nutzen: fragen Sie, wer den Rechner verwaltet.</translation>
-  </message>
-  <message>
-   <source>No NVIDIA driver was found.</source>
-   <translation>Es wurde kein NVIDIA-Treiber gefunden.</translation>
-  </message>
-  <message>
-   <source>There is an NVIDIA card but no working driver.</source>
-   <translation>Es gibt eine NVIDIA-Karte, aber keinen Treiber, der arbeitet.</translation>
-  </message>
-  <message>
-   <source>{have} ({error}): install driver {least} or later and restart the computer.</source>
-   <translation>{have} ({error}): installieren Sie Treiber {least} oder neuer und starten Sie den Rechner neu.</translation>
-  </message>
- </context>
- <context>
-  <name>MachineWords</name>
-  <message>
-   <source>%1 held by the loaded model</source>
-   <translation>%1 hält das geladene Modell</translation>
-  </message>
-  <message>
-   <source>%1 of %2 free</source>
-   <translation>%1 von %2 frei</translation>
-  </message>
-  <message>
-   <source>%1 free</source>
-   <translation>%1 frei</translation>
-  </message>
-  <message>
-   <source>%1 of memory free</source>
-   <translation>%1 Speicher frei</translation>
-  </message>
-  <message>
-   <source>%1 of disk free</source>
-   <translation>%1 Platte frei</translation>
-  </message>
- </context>
- <context>
-  <name>SelfTest</name>
-  <message>
-   <source>The engine is not running.</source>
-   <translation>Die Engine läuft nicht.</translation>
-  </message>
-  <message>
-   <source>Start it again.</source>
-   <translation>Starten Sie sie neu.</translation>
-  </message>
-  <message>
-   <source>The test was interrupted.</source>
-   <translation>Die Prüfung wurde unterbrochen.</translation>
-  </message>
-  <message>
-   <source>Test again.</source>
-   <translation>Prüfen Sie noch einmal.</translation>
-  </message>
-  <message>
-   <source>The engine was closed during the test.</source>
-   <translation>Die Engine wurde während der Prüfung beendet.</translation>
-  </message>
-  <message>
-   <source>the CPU ({name})</source>
-   <translation>der CPU ({name})</translation>
-  </message>
-  <message>
-   <source>The model computes wrongly on {device}: what it predicts is not a number.</source>
-   <translation>Das Modell rechnet auf {device} falsch: Was es vorhersagt, ist keine Zahl.</translation>
-  </message>
-  <message>
-   <source>Update its driver, or let the model compute on the CPU (Settings).</source>
-   <translation>Erneuern Sie den Treiber, oder lassen Sie das Modell auf der CPU rechnen (Einstellungen).</translation>
-  </message>
-  <message>
-   <source>It works: {time} per step on {device}.</source>
-   <translation>Es läuft: {time} je Schritt auf {device}.</translation>
-  </message>
-  <message>
-   <source>It works: {time} per step on {device}; about {predicted} was predicted.</source>
-   <translation>Es läuft: {time} je Schritt auf {device}; vorhergesagt waren etwa {predicted}.</translation>
-  </message>
-  <message>
-   <source>It works: {time} per step on {device}; a trial step at loading took {predicted}.</source>
-   <translation>Es läuft: {time} je Schritt auf {device}; ein Probeschritt beim Laden brauchte {predicted}.</translation>
-  </message>
-  <message>
-   <source>That is slow: other programs may be using the processor, or it saves power.</source>
-   <translation>Das ist langsam: Vielleicht nutzen andere Programme den Prozessor, oder er spart Strom.</translation>
-  </message>
-  <message>
-   <source>That is slow: other programs may be using the card, or it saves power.</source>
-   <translation>Das ist langsam: Vielleicht nutzen andere Programme die Karte, oder sie spart Strom.</translation>
   </message>
  </context>
 </TS>

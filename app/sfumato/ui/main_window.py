@@ -41,9 +41,11 @@ from sfumato.services.token_counter import TokenCounter
 from sfumato.store.types import Conversation, ImportReport, Message
 from sfumato.ui.banner import Banner
 from sfumato.ui.chat_sidebar import ChatSidebar
+from sfumato.ui.closing import Closing
 from sfumato.ui.composer import Composer
 from sfumato.ui.conversation_view import ConversationView
 from sfumato.ui.first_run import FirstRun
+from sfumato.ui.full_context import FullContext
 from sfumato.ui.gpu_dialog import GpuDialog
 from sfumato.ui.markdown import misleading, safe_target, shown_address
 from sfumato.ui.models_page import ModelsPage
@@ -56,7 +58,7 @@ from sfumato.ui.theme import Theme
 from sfumato.ui.top_bar import TopBar
 from sfumato.ui.tray import Tray
 from sfumato.ui.welcome import Welcome
-from sfumato.ui.widgets import hairline, set_role
+from sfumato.ui.widgets import hairline
 
 NARROW_PX = 820  # below this the sidebar lies over nothing: it goes
 START_SIZE = (1180, 800)
@@ -99,7 +101,6 @@ class MainWindow(QMainWindow):
         self._arrived: Path | None = None  # a model that waits for the end of an answer
         self._sidebar_wanted = True
         self._query = ""  # what is searched for
-        self._quitting = False
         self._answering = QElapsedTimer()
         self.setWindowTitle("Sfumato")
         self.setMinimumSize(*LEAST_SIZE)
@@ -112,6 +113,8 @@ class MainWindow(QMainWindow):
         self.composer = Composer(theme)
         self.status = StatusLine(theme)
         self.tray = Tray(self)
+        self.full_context = FullContext(self.banner, chats, generation, summary, self)
+        self.closing = Closing(self, self.tray, health)
         self._pages = QStackedWidget()
         self._pages.addWidget(self.welcome)
         self._pages.addWidget(self.conversation)
@@ -186,9 +189,7 @@ class MainWindow(QMainWindow):
         self.composer.edited.connect(self._counter.count)
         self.composer.thinking_toggled.connect(self._choose_thinking)
         self._counter.counted.connect(self._show_count)
-        self._summary.changed.connect(self._show_summary)
         self._summary.failed.connect(self._show_error)
-        self._summary.ended.connect(self._tell_summary)
         self.status.layout_chosen.connect(lambda kind: self._settings.change(canvas_layout=kind))
         self.status.source_chosen.connect(lambda what: self._settings.change(canvas_shows=what))
         side = self.sidebar
@@ -244,7 +245,7 @@ class MainWindow(QMainWindow):
         generation.busy_changed.connect(self._try_arrived)
         self.tray.show_wanted.connect(self.raise_window)
         self.tray.new_chat_wanted.connect(self._new_chat_from_tray)
-        self.tray.quit_wanted.connect(self.quit)
+        self.tray.quit_wanted.connect(self.closing.quit)
         model.changed.connect(self._show_model)
         model.failed.connect(self._show_failure)
         self._settings.changed.connect(lambda _: self._apply_settings())
@@ -267,7 +268,7 @@ class MainWindow(QMainWindow):
             ("Alt+Down", lambda: self.conversation.go_to_message(1)),
             ("Esc", self._escape),
             ("Ctrl+,", self.open_settings),
-            ("Ctrl+Q", self.quit),
+            ("Ctrl+Q", self.closing.quit),
         ):
             action = QAction(self)
             action.setShortcut(QKeySequence(keys))
@@ -385,7 +386,7 @@ class MainWindow(QMainWindow):
         self.status.show_finished(event)
         answer = self._generation.answer
         if event.reason == "context" and answer is not None:
-            self._offer_room(
+            self.full_context.offer(
                 self.tr("The context is full: the answer ends here."), "", answer.message.id
             )
 
@@ -500,39 +501,10 @@ class MainWindow(QMainWindow):
     def _show_error(self, error: KnownError) -> None:
         sentence = spoken(error.args[0]) if error.args else str(error)
         if self._health.unsaved:
-            self.banner.show_error(sentence, "", self.tr("Save elsewhere…"), self._save_elsewhere)
+            save = self.closing.save_elsewhere
+            self.banner.show_error(sentence, "", self.tr("Save elsewhere…"), save)
         else:
             self.banner.show_error(sentence)
-
-    def _save_elsewhere(self) -> bool:
-        path, _ = QFileDialog.getSaveFileName(
-            self, self.tr("Save all chats"), "sfumato-chats.db", "SQLite (*.db)"
-        )
-        return bool(path) and self._health.save_elsewhere(Path(path))
-
-    def _may_close(self) -> bool:
-        """Whether nothing would be lost, or the person says that it may be."""
-        while problem := self._health.problem_with_closing():
-            question = QMessageBox(self)
-            question.setIcon(QMessageBox.Icon.NoIcon)
-            question.setTextFormat(Qt.TextFormat.PlainText)
-            question.setWindowTitle(self.tr("Close Sfumato?"))
-            question.setText(self.tr("The last of what was written is not on disk yet."))
-            question.setInformativeText(problem)
-            roles = QMessageBox.ButtonRole
-            again = question.addButton(self.tr("Try again"), roles.ActionRole)
-            elsewhere = question.addButton(self.tr("Save elsewhere…"), roles.ActionRole)
-            close = question.addButton(self.tr("Close and lose it"), roles.DestructiveRole)
-            set_role(close, "danger")
-            question.setDefaultButton(again)
-            question.setEscapeButton(question.addButton(self.tr("Cancel"), roles.RejectRole))
-            question.exec()
-            clicked = question.clickedButton()
-            if clicked is close or (clicked is elsewhere and self._save_elsewhere()):
-                return True
-            if clicked not in (again, elsewhere):
-                return False
-        return True
 
     def tell_unclean_end(self) -> None:
         """The last run did not end as it should: a large model is not loaded unasked."""
@@ -552,49 +524,11 @@ class MainWindow(QMainWindow):
         elif failure.kind in ("crash", "protocol", "internal", "memory"):
             action, act = self.tr("Start again"), self._model.restart
         elif failure.kind == "context" and self._generation.last_failed is not None:
-            self._offer_room(failure.message, failure.advice, self._generation.last_failed)
+            self.full_context.offer(failure.message, failure.advice, self._generation.last_failed)
             return
         else:
             action, act = "", lambda: None
         self.banner.show_error(failure.message, failure.advice, action, act, failure.detail)
-
-    def _offer_room(self, sentence: str, advice: str, answer_id: int) -> None:
-        """The context is full: nothing is left out unasked."""
-        shorter = self.tr("Leave out the oldest messages")
-
-        def leave_out() -> None:
-            self._generation.regenerate(answer_id, shorter=True)
-
-        if self._summary.possible:
-            self.banner.show_error(
-                sentence,
-                advice,
-                self.tr("Go on in a new chat with a summary"),
-                self._go_on_with_summary,
-                other=shorter,
-                on_other=leave_out,
-            )
-        else:
-            self.banner.show_error(sentence, advice, shorter, leave_out)
-
-    def _go_on_with_summary(self) -> None:
-        title = self.top_bar_title() or self.tr("New chat")
-        self._summary.run(self.tr("%1 (continued)").replace("%1", title))
-
-    def _show_summary(self) -> None:
-        summary = self._summary
-        if not summary.running:
-            self.banner.end_progress(summary.cancel)
-            return
-        text = self.tr("Summing up the earlier messages: part %1 of %2, step %3")
-        for mark, number in (("%1", summary.part), ("%2", summary.parts), ("%3", summary.step)):
-            text = text.replace(mark, str(number))
-        self.banner.show_progress(text, self.tr("Cancel"), summary.cancel)
-
-    def _tell_summary(self) -> None:
-        self.banner.show_notice(
-            self.tr("The conversation goes on here, from a summary; the earlier chat is unchanged.")
-        )
 
     def _stop(self) -> None:
         if self._summary.running:
@@ -908,19 +842,6 @@ class MainWindow(QMainWindow):
         self.raise_window()
         self.new_chat()
 
-    def quit(self) -> None:
-        """Close for good, also where the tray would keep the window."""
-        self._quitting = True
-        if self.close():
-            QApplication.quit()
-        self._quitting = False
-
-    def _hides(self) -> bool:
-        """Closing leaves the icon in the tray, and the model loaded."""
-        app = QApplication.instance()
-        logging_out = isinstance(app, QApplication) and app.isSavingSession()
-        return self.tray.kept and not self._quitting and not logging_out
-
     def _state_file(self) -> QSettings:
         return QSettings(str(state_dir() / "window.ini"), QSettings.Format.IniFormat)
 
@@ -931,11 +852,11 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._chats.flush_draft()
-        if self._hides():
+        if self.closing.hides:
             event.ignore()
             self.hide()
             return
-        if not self._may_close():
+        if not self.closing.allowed():
             event.ignore()
             return
         self.tray.close()
