@@ -610,7 +610,7 @@
   </message>
   <message>
    <source>CUDA_VISIBLE_DEVICES hides {gpu}: unset it and start Sfumato again.</source>
-   <translation>CUDA_VISIBLE_DEVICES verbirgt {gpu}: heben Sie die Variable auf und starten Sie Sfumato neu.</translation>
+   <translation>CUDA_VISIBLE_DEVICES verbirgt {gpu}: heb die Variable auf und starte Sfumato neu.</translation>
   </message>
   <message>
    <source>The driver has {gpu}, but the engine does not say why it cannot use it.</source>
@@ -881,7 +881,7 @@
   <name>Machine</name>
   <message>
    <source>The NVIDIA driver does not answer ({error}): restart the computer.</source>
-   <translation>Der NVIDIA-Treiber antwortet nicht ({error}): starten Sie den Rechner neu.</translation>
+   <translation>Der NVIDIA-Treiber antwortet nicht ({error}): starte den Rechner neu.</translation>
   </message>
   <message>
    <source>The NVIDIA driver is there but reports no card: is it switched on and plugged in?</source>
@@ -905,7 +905,7 @@
   </message>
   <message>
    <source>The NVIDIA driver was updated while in use: restart the computer.</source>
-   <translation>Der NVIDIA-Treiber wurde im Betrieb erneuert: starten Sie den Rechner neu.</translation>
+   <translation>Der NVIDIA-Treiber wurde im Betrieb erneuert: starte den Rechner neu.</translation>
   </message>
   <message>
    <source>This computer has no NVIDIA card.</source>
@@ -925,7 +925,7 @@
   </message>
   <message>
    <source>{have} ({error}): install driver {least} or later and restart the computer.</source>
-   <translation>{have} ({error}): installieren Sie Treiber {least} oder neuer und starten Sie den Rechner neu.</translation>
+   <translation>{have} ({error}): installiere Treiber {least} oder neuer und starte den Rechner neu.</translation>
   </message>
  </context>
  <context>
@@ -1349,7 +1349,7 @@
   </message>
   <message>
    <source>Did not settle: what is underlined with dots ran out of steps before it was stable.</source>
-   <translation>Nicht geklärt: dem gepunktet Unterstrichenen gingen die Schritte aus, bevor es stabil war.</translation>
+   <translation>Nicht geklärt: Was gepunktet unterstrichen ist, hatte zu wenig Schritte, um stabil zu werden.</translation>
   </message>
   <message>
    <source>Summary of the earlier chat; the model reads it with each prompt</source>
@@ -1534,7 +1534,7 @@
   </message>
   <message>
    <source>Loading may make this computer slow for minutes. If memory runs out, the load ends with a message; your chats are safe.</source>
-   <translation>Das Laden kann diesen Rechner minutenlang langsam machen. Reicht der Speicher nicht, endet es mit einer Meldung; Ihre Gespräche sind sicher.</translation>
+   <translation>Das Laden kann diesen Rechner minutenlang langsam machen. Reicht der Speicher nicht, endet es mit einer Meldung; deine Gespräche sind sicher.</translation>
   </message>
   <message>
    <source>Load anyway</source>
@@ -1673,7 +1673,7 @@
   </message>
   <message>
    <source>Start it again.</source>
-   <translation>Starten Sie sie neu.</translation>
+   <translation>Starte sie neu.</translation>
   </message>
   <message>
    <source>The test was interrupted.</source>
@@ -1681,7 +1681,7 @@
   </message>
   <message>
    <source>Test again.</source>
-   <translation>Prüfen Sie noch einmal.</translation>
+   <translation>Prüfe noch einmal.</translation>
   </message>
   <message>
    <source>The engine was closed during the test.</source>
@@ -1697,7 +1697,7 @@
   </message>
   <message>
    <source>Update its driver, or let the model compute on the CPU (Settings).</source>
-   <translation>Erneuern Sie den Treiber, oder lassen Sie das Modell auf der CPU rechnen (Einstellungen).</translation>
+   <translation>Erneuere den Treiber, oder lass das Modell auf der CPU rechnen (Einstellungen).</translation>
   </message>
   <message>
    <source>It works: {time} per step on {device}.</source>

@@ -20,7 +20,7 @@ from scripted_engine import settling_events
 from sfumato.application import Parts
 from sfumato.services.chats import day_of
 from sfumato.store import chats as stored
-from sfumato.store.types import Chat
+from sfumato.store.types import Chat, SearchHit
 from sfumato.ui.item_models.chat_list_model import ChatListModel, Row
 from sfumato.ui.settings_dialog import SettingsDialog
 
@@ -64,6 +64,35 @@ def test_headings_cannot_be_opened(fonts: None) -> None:
     model.show_chats([chat(1, 0)], day_of(NOON_MS))
     assert model.flags(model.index(0)) == Qt.ItemFlag.NoItemFlags
     assert model.flags(model.index(1)) & Qt.ItemFlag.ItemIsEnabled
+
+
+def hit(chat_id: int, message_id: int | None, title: str, snippet: str) -> SearchHit:
+    return SearchHit(
+        chat_id=chat_id,
+        message_id=message_id,
+        role="user" if message_id else "",
+        chat_title=title,
+        snippet=snippet,
+        matches=((0, 4),),
+        created_ms=0,
+    )
+
+
+def test_a_chat_found_by_title_and_message_is_one_result_with_both_marked(fonts: None) -> None:
+    model = ChatListModel()
+    model.show_hits(
+        [
+            hit(1, None, "List of birds", "List of birds"),
+            hit(2, None, "List of trees", "List of trees"),
+            hit(3, 30, "Other", "list 3"),
+            hit(1, 10, "List of birds", "list 1"),
+        ]
+    )
+    assert rows(model) == ["3 results", "List of birds", "List of trees", "Other"]
+    both, title, inside = (model.row(n) for n in (1, 2, 3))
+    assert (both.message_id, both.snippet, both.matches) == (10, "list 1", ((0, 4),))
+    assert both.title_matches == title.title_matches == ((0, 4),)
+    assert (title.message_id, title.snippet, inside.title_matches) == (None, "", ())
 
 
 def test_a_search_finds_words_of_an_answer_and_opens_there(

@@ -20,6 +20,7 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import (
     QAction,
+    QColor,
     QContextMenuEvent,
     QDrag,
     QDragEnterEvent,
@@ -27,6 +28,7 @@ from PySide6.QtGui import (
     QDragMoveEvent,
     QDropEvent,
     QFont,
+    QFontMetrics,
     QKeyEvent,
     QKeySequence,
     QPainter,
@@ -48,7 +50,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sfumato.store.types import Chat, Folder, SearchHit
+from sfumato.store.types import Chat, Folder, SearchHit, Spans
 from sfumato.ui.item_models.chat_list_model import ChatListModel, Row
 from sfumato.ui.theme import SIDEBAR_PX, Theme
 from sfumato.ui.widgets import IconButton
@@ -125,22 +127,15 @@ class _Delegate(QStyledItemDelegate):
             spot = QRect(inner.right() - size, inner.center().y() - size // 2, size, size)
             icon.paint(painter, spot)
             inner.setRight(spot.left() - 4)
-        font = theme.interface_font()
-        painter.setFont(font)
-        painter.setPen(colors.ink)
-        metrics = painter.fontMetrics()
-        title = metrics.elidedText(row.title, Qt.TextElideMode.ElideRight, inner.width())
+        title = inner
         if row.snippet:
             half = inner.height() // 2
-            painter.drawText(
-                QRect(inner.x(), inner.y() + 4, inner.width(), half),
-                Qt.AlignmentFlag.AlignVCenter,
-                title,
-            )
+            title = QRect(inner.x(), inner.y() + 4, inner.width(), half)
             low = QRect(inner.x(), inner.y() + half, inner.width(), half - 4)
-            self._paint_snippet(painter, low, row)
-        else:
-            painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter, title)
+            small = theme.interface_font(12)
+            self._paint_found(painter, low, row.snippet, row.matches, small, colors.secondary)
+        ink = colors.ink
+        self._paint_found(painter, title, row.title, row.title_matches, theme.interface_font(), ink)
         painter.restore()
 
     def _indent(self, row: Row) -> int:
@@ -168,24 +163,29 @@ class _Delegate(QStyledItemDelegate):
         )
         painter.drawText(rect, Qt.AlignmentFlag.AlignVCenter, name)
 
-    def _paint_snippet(self, painter: QPainter, rect: QRect, row: Row) -> None:
-        """One line around the first match, the matches in ink."""
-        theme = self._theme
-        font = theme.interface_font(12)
-        painter.setFont(font)
-        painter.setPen(theme.colors.secondary)
-        metrics = painter.fontMetrics()
-        text, cut = row.snippet, 0
-        if row.matches and metrics.horizontalAdvance(text[: row.matches[0][1]]) > rect.width():
-            cut = max(0, row.matches[0][0] - LEAD)
-            text = "…" + text[cut:]
+    def _paint_found(
+        self,
+        painter: QPainter,
+        rect: QRect,
+        text: str,
+        matches: Spans,
+        font: QFont,
+        color: QColor,
+    ) -> None:
+        """One line around the first match; the matches are bold and in ink."""
+        painter.setPen(color)
+        metrics = QFontMetrics(font)
+        cut = 0
+        if matches and metrics.horizontalAdvance(text[: matches[0][1]]) > rect.width():
+            cut = max(0, matches[0][0] - LEAD)
+            text = "…" + text[cut:] if cut else text
         text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, rect.width())
         layout = QTextLayout(text, font)
         found = QTextCharFormat()
-        found.setForeground(theme.colors.ink)
+        found.setForeground(self._theme.colors.ink)
         found.setFontWeight(QFont.Weight.DemiBold)
         formats = []
-        for start, end in row.matches:
+        for start, end in matches:
             mark = QTextLayout.FormatRange()
             mark.start = start - cut + bool(cut)
             mark.length = min(end - start, len(text) - mark.start)
@@ -195,7 +195,7 @@ class _Delegate(QStyledItemDelegate):
         layout.setFormats(formats)
         layout.beginLayout()
         line = layout.createLine()
-        line.setLineWidth(rect.width() + theme.px(12))  # bold is a little wider
+        line.setLineWidth(rect.width() + self._theme.px(12))  # bold is a little wider
         layout.endLayout()
         top = rect.y() + (rect.height() - line.height()) / 2
         layout.draw(painter, QPointF(rect.x(), top))

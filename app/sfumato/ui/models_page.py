@@ -26,6 +26,7 @@ from sfumato.services.model_library import ModelLibrary, ModelRow
 from sfumato.services.self_test import SelfTest
 from sfumato.services.settings import SettingsService
 from sfumato.ui.profile_choice import ProfileChoice
+from sfumato.ui.question import question
 from sfumato.ui.spoken import spoken
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import ElidedLabel, IconButton, button, label, set_role
@@ -462,22 +463,20 @@ class ModelsPage(QWidget):
     def _is_wanted_anyway(self, row: ModelRow) -> bool:
         """Whether the person, told the numbers, still wants a model that will not fit."""
         assert row.fit is not None
-        question = QMessageBox(self)
-        question.setIcon(QMessageBox.Icon.NoIcon)
-        question.setTextFormat(Qt.TextFormat.PlainText)
-        question.setWindowTitle(self.tr("Load anyway?"))
-        question.setText(spoken(row.fit.sentence))
-        question.setInformativeText(
+        box = question(
+            self,
+            spoken(row.fit.sentence),
             self.tr(
                 "Loading may make this computer slow for minutes. If memory runs out, the load "
                 "ends with a message; your chats are safe."
-            )
+            ),
+            title=self.tr("Load anyway?"),
         )
-        load = question.addButton(self.tr("Load anyway"), QMessageBox.ButtonRole.AcceptRole)
-        cancel = question.addButton(self.tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
-        question.setDefaultButton(cancel)
-        question.exec()
-        return question.clickedButton() is load
+        load = box.addButton(self.tr("Load anyway"), QMessageBox.ButtonRole.AcceptRole)
+        cancel = box.addButton(self.tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(cancel)
+        box.exec()
+        return box.clickedButton() is load
 
 
 def gigabytes(count: int) -> str:

@@ -31,6 +31,7 @@ class Row:
     pinned: bool = False
     snippet: str = ""
     matches: Spans = ()  # in the snippet
+    title_matches: Spans = ()
     folder: str = ""  # the folder that this is, or that the chat is in
     collapsed: bool = False
     inside: tuple[int, ...] = ()  # chats of a folder
@@ -94,11 +95,28 @@ class ChatListModel(QAbstractListModel):
         return Row(title, chat.id, pinned=chat.pinned, folder=chat.folder)
 
     def show_hits(self, hits: list[SearchHit]) -> None:
-        rows = [Row(self.tr("%n result(s)", "", len(hits)) if hits else self.tr("Nothing found"))]
-        for hit in hits:
-            title = hit.chat_title or self.tr("New chat")
+        """Chats found by their title come first, with the messages found in them; a title has a
+        row of its own only where no message has."""
+        titles = {hit.chat_id: hit for hit in hits if not hit.message_id}
+        messages = [hit for hit in hits if hit.message_id]
+        shown = []
+        for title in titles.values():
+            shown += [hit for hit in messages if hit.chat_id == title.chat_id] or [title]
+        shown += [hit for hit in messages if hit.chat_id not in titles]
+        count = self.tr("%n result(s)", "", len(shown))
+        rows = [Row(count if shown else self.tr("Nothing found"))]
+        for hit in shown:
             snippet, matches = one_line(hit.snippet, hit.matches) if hit.message_id else ("", ())
-            rows.append(Row(title, hit.chat_id, hit.message_id, snippet=snippet, matches=matches))
+            rows.append(
+                Row(
+                    hit.chat_title or self.tr("New chat"),
+                    hit.chat_id,
+                    hit.message_id,
+                    snippet=snippet,
+                    matches=matches,
+                    title_matches=titles[hit.chat_id].matches if hit.chat_id in titles else (),
+                )
+            )
         self._replace(rows)
 
     def _replace(self, rows: list[Row]) -> None:

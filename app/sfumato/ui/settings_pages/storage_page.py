@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from sfumato.services.chats import Chats, day_of
 from sfumato.services.recordings import Recordings
 from sfumato.services.settings import SettingsService
+from sfumato.ui.question import question
 from sfumato.ui.settings_pages.page import Page, choice
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import button, label, set_role
@@ -166,12 +167,10 @@ class StoragePage(Page):
             self._recordings.prune(0)
 
     def _ask(self, text: str) -> bool:
-        question = QMessageBox(self)
-        question.setIcon(QMessageBox.Icon.NoIcon)
-        question.setText(text)
-        yes = question.addButton(self.tr("Delete"), QMessageBox.ButtonRole.DestructiveRole)
+        box = question(self, text)
+        yes = box.addButton(self.tr("Delete"), QMessageBox.ButtonRole.DestructiveRole)
         set_role(yes, "danger")
-        no = question.addButton(self.tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
-        question.setDefaultButton(no)
-        question.exec()
-        return question.clickedButton() is yes
+        no = box.addButton(self.tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(no)
+        box.exec()
+        return box.clickedButton() is yes
