@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QWidget
 
 from sfumato.services.store_health import StoreHealth
+from sfumato.ui.question import question
 from sfumato.ui.tray import Tray
 from sfumato.ui.widgets import set_role
 
@@ -39,21 +40,21 @@ class Closing(QObject):
     def allowed(self) -> bool:
         """Whether nothing would be lost, or the person says that it may be."""
         while problem := self._health.problem_with_closing():
-            question = QMessageBox(self._window)
-            question.setIcon(QMessageBox.Icon.NoIcon)
-            question.setTextFormat(Qt.TextFormat.PlainText)
-            question.setWindowTitle(self.tr("Close Sfumato?"))
-            question.setText(self.tr("The last of what was written is not on disk yet."))
-            question.setInformativeText(problem)
+            box = question(
+                self._window,
+                self.tr("The last of what was written is not on disk yet."),
+                problem,
+                title=self.tr("Close Sfumato?"),
+            )
             roles = QMessageBox.ButtonRole
-            again = question.addButton(self.tr("Try again"), roles.ActionRole)
-            elsewhere = question.addButton(self.tr("Save elsewhere…"), roles.ActionRole)
-            close = question.addButton(self.tr("Close and lose it"), roles.DestructiveRole)
+            again = box.addButton(self.tr("Try again"), roles.ActionRole)
+            elsewhere = box.addButton(self.tr("Save elsewhere…"), roles.ActionRole)
+            close = box.addButton(self.tr("Close and lose it"), roles.DestructiveRole)
             set_role(close, "danger")
-            question.setDefaultButton(again)
-            question.setEscapeButton(question.addButton(self.tr("Cancel"), roles.RejectRole))
-            question.exec()
-            clicked = question.clickedButton()
+            box.setDefaultButton(again)
+            box.setEscapeButton(box.addButton(self.tr("Cancel"), roles.RejectRole))
+            box.exec()
+            clicked = box.clickedButton()
             if clicked is close or (clicked is elsewhere and self.save_elsewhere()):
                 return True
             if clicked not in (again, elsewhere):
