@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "native"))
-import conftest  # noqa: F401  loads the build that SFUMATO_NATIVE_LIBRARY names
+import native_library  # noqa: F401  before all that uses the extension
 from sfumato.engine import _native
 from sfumato.engine.bench import cache_bytes
 from sfumato.engine.device import weight_bytes

@@ -1,22 +1,12 @@
-"""Models to test with; SFUMATO_NATIVE_LIBRARY names another build of the extension."""
+"""Models to test with."""
 
-import importlib.util
-import os
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import native_library  # noqa: F401  before all that uses the extension
 import numpy as np
 import pytest
-
-if library := os.environ.get("SFUMATO_NATIVE_LIBRARY"):
-    spec = importlib.util.spec_from_file_location("sfumato.engine._native", library)
-    assert spec is not None
-    assert spec.loader is not None
-    sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules[spec.name])
-
 from gpu import extension
 from opening import Open
 from sfumato.engine._native import Model

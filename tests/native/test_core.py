@@ -1,8 +1,6 @@
 """Threads, random numbers, processor features."""
 
-import subprocess
-import sys
-
+import child
 import numpy as np
 import pytest
 from sfumato.engine import _native
@@ -38,9 +36,7 @@ def test_random_numbers_are_those_of_philox(counter: list[int], seed: int, want:
 @pytest.mark.parametrize("name", ["portable", "avx2", "avxvnni", "avx512vnni", "amx"])
 def test_a_lower_instruction_set_can_be_asked_for(name: str) -> None:
     code = "from sfumato.engine import _native; print(_native.instruction_set())"
-    run = subprocess.run(
-        [sys.executable, "-c", code], env={"SFUMATO_ISA": name}, capture_output=True, text=True
-    )
+    run = child.run(code, SFUMATO_ISA=name)
     features = _native.cpu_features() | {
         "portable": True,
         "amx": _native.cpu_features()["amx_int8"],

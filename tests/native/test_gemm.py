@@ -5,24 +5,23 @@ them (8 bits in groups of 32), which leaves nothing but the order of float sums.
 rounding itself is, test_linear.py says.
 """
 
-import os
 import pickle
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import child
 import numpy as np
 import numpy.typing as npt
 import pytest
 from gguf import GGMLQuantizationType
-from instruction_sets import ISAS, LOAD, environment
+from instruction_sets import ISAS, names
 from matrices import TYPES, matrix, normal
 
 # One child serves all tests of an instruction set.
-CHILD = f"""{LOAD}
-import pickle
+CHILD = """
+import pickle, sys
 from sfumato.engine import _native
 while True:
     name, args, options = pickle.load(sys.stdin.buffer)
@@ -37,15 +36,15 @@ F64 = npt.NDArray[np.float64]
 @pytest.fixture(scope="module", params=ISAS)
 def native(request: pytest.FixtureRequest) -> Iterator[Call]:
     """Calls a function of the extension in a process that uses the given instruction set."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD],
+    process = subprocess.Popen(
+        child.command(CHILD),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env=environment(request.param),
+        env=child.environment(**names(request.param)),
     )
-    assert child.stdin is not None
-    assert child.stdout is not None
-    stdin, stdout = child.stdin, child.stdout
+    assert process.stdin is not None
+    assert process.stdout is not None
+    stdin, stdout = process.stdin, process.stdout
 
     def call(name: str, *args: Any, **options: Any) -> Any:
         pickle.dump((name, args, options), stdin)
@@ -54,8 +53,8 @@ def native(request: pytest.FixtureRequest) -> Iterator[Call]:
 
     assert call("instruction_set") == request.param
     yield call
-    child.kill()
-    child.wait()
+    process.kill()
+    process.wait()
     stdin.close()
     stdout.close()
 
@@ -254,12 +253,7 @@ def test_entropy_and_log_total_agree_with_float64(
 
 
 def test_an_instruction_set_that_is_unknown_is_refused_with_the_choice(tmp_path: Path) -> None:
-    code = f"{LOAD}\nfrom sfumato.engine import _native; print(_native.instruction_set())"
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "SFUMATO_ISA": "sse"},
-        capture_output=True,
-        text=True,
-    )
+    code = "from sfumato.engine import _native; print(_native.instruction_set())"
+    run = child.run(code, SFUMATO_ISA="sse")
     assert run.returncode != 0
     assert "SFUMATO_ISA is sse, not portable, avx2" in run.stderr

@@ -2,11 +2,11 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import child
 import numpy as np
 import pytest
 from sfumato.engine import _native
@@ -132,9 +132,7 @@ def test_a_system_that_gives_no_memory_is_out_of_memory(tiny_file: Path) -> None
         "try: open_model(file, threads=1)\n"
         "except _native.OutOfMemoryError as error: print(error)\n"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code, str(tiny_file)], capture_output=True, text=True
-    )
+    run = child.run(code, str(tiny_file))
     assert "refuses" in run.stdout, run.stderr
 
 

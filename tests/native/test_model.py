@@ -2,14 +2,13 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from argparse import Namespace
 from pathlib import Path
 
+import child
 import numpy as np
 import pytest
-from instruction_sets import ISAS, LOAD, environment
+from instruction_sets import ISAS, names
 from matrices import error
 from opening import Open
 from reference import model as oracle
@@ -32,16 +31,14 @@ def test_a_reference_pair_is_within_tolerance(file: Path, compute: str) -> None:
 def test_each_instruction_set_is_within_tolerance(isa: str) -> None:
     file = next(path for path in PAIRS if path.stem == "tiny-all-experts-0")
     code = (
-        f"{LOAD}\n"
-        "from argparse import Namespace; from pathlib import Path\n"
+        "import sys; from argparse import Namespace; from pathlib import Path\n"
         "from sfumato.engine import _native, verify\n"
         "assert _native.instruction_set() == sys.argv[2]\n"
         "file = Path(sys.argv[1])\n"
         "sys.exit(verify.run(Namespace(file=file, arrays=file.with_suffix('.npz'),"
         " compute='fast', device='cpu')))"
     )
-    command = [sys.executable, "-c", code, str(file), isa]
-    run = subprocess.run(command, env=environment(isa), capture_output=True, text=True)
+    run = child.run(code, str(file), isa, **names(isa))
     assert run.returncode == 0, run.stdout + run.stderr
 
 
