@@ -44,10 +44,10 @@ $(VENV)/built: $(VENV)/dependencies $(NATIVE)
 	$(BIN)/pip install --quiet --no-build-isolation --editable ".[dev]"
 	touch $@
 
-# Address and undefined-behaviour checks over the native tests.
+# Address and undefined-behaviour checks over the native tests, with an emulated card and emulated tiles.
 sanitize: $(VENV)/built
 	$(BIN)/cmake -S native -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-		-DSFUMATO_SANITIZE=ON -DSFUMATO_CUDA=OFF \
+		-DSFUMATO_SANITIZE=ON -DSFUMATO_CUDA=EMULATE -DSFUMATO_EMULATE_AMX=ON \
 		-DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja
 	$(BIN)/cmake --build build/sanitize
 	LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libubsan.so)" \

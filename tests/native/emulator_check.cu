@@ -91,6 +91,19 @@ void deadlock_kernel() {
 
 void overrun_kernel() { shared_memory[64 + threadIdx.x] = 0; }
 
+// Where nothing is written, only the address sanitizer sees it.
+void overread_kernel(int* out) { out[threadIdx.x] = shared_memory[33 + threadIdx.x]; }
+void sum_kernel(const int* from, int count, int* out) {
+    for (int i = 0; i < count; ++i) out[threadIdx.x] += from[i];
+}
+
+void beyond() {
+    void *from = nullptr, *out = nullptr;
+    cudaMalloc(&from, 9 * sizeof(int));
+    cudaMalloc(&out, 32 * sizeof(int));
+    run(sum_kernel, 32, 0, static_cast<const int*>(from), 10, static_cast<int*>(out));
+}
+
 // Numbers go to the device one after another through one place; another stream takes each out. With
 // `waits` it waits for the number, and the next number for it.
 bool passed_on(bool waits, bool as_graph) {
@@ -215,6 +228,11 @@ int main(int, char** arguments) {
         run(deadlock_kernel, 32, 0);
     } else if (what == "overrun") {
         run(overrun_kernel, 32, 64);
+    } else if (what == "overread") {
+        int out[32];
+        run(overread_kernel, 32, 64, out);
+    } else if (what == "beyond") {
+        beyond();
     }
     std::puts("ok");
 }

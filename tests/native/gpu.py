@@ -1,4 +1,4 @@
-"""The extension with CUDA: on a machine with a card the usual one, else one with an emulated card.
+"""The extension with CUDA: that under test if it finds a card, else one with an emulated card.
 
 The emulated build compiles the same kernels with the C++ compiler (native/cuda/emulator/README.md);
 it lies in build/emulated and is brought up to date when a test first asks for it.
@@ -22,7 +22,7 @@ DEVICE = "cuda:0"
 
 def extension() -> ModuleType:
     if any(gpu["usable"] for gpu in _native.cuda_devices()):
-        return _native
+        return _with_handles(_native)
     if sys.platform != "linux" or platform.machine() != "x86_64":
         pytest.skip("the emulator runs on x86-64 Linux")
     library = emulated_library()
@@ -31,10 +31,16 @@ def extension() -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    emulator = ctypes.CDLL(str(library))
-    emulator.sfumato_emulator_memory.argtypes = [ctypes.c_size_t]
-    module.seed = emulator.sfumato_emulator_seed  # type: ignore[attr-defined]
-    module.memory = emulator.sfumato_emulator_memory  # type: ignore[attr-defined]
+    return _with_handles(module)
+
+
+def _with_handles(module: ModuleType) -> ModuleType:
+    """An emulated card has a seed and a size to set."""
+    library = ctypes.CDLL(module.__file__)
+    if hasattr(library, "sfumato_emulator_seed"):
+        library.sfumato_emulator_memory.argtypes = [ctypes.c_size_t]
+        module.seed = library.sfumato_emulator_seed  # type: ignore[attr-defined]
+        module.memory = library.sfumato_emulator_memory  # type: ignore[attr-defined]
     return module
 
 

@@ -20,17 +20,30 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def check(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    program = tmp_path_factory.mktemp("emulator") / "check"
+def build(folder: Path, *flags: str) -> Path:
+    program = folder / "check"
     command = [
-        "c++", "-std=c++20", "-O1", "-fno-strict-aliasing", "-I", str(NATIVE / "cuda/emulator"),
-        "-I", str(NATIVE), "-o", str(program), "-x", "c++", str(HERE / "emulator_check.cu"),
-        str(NATIVE / "cuda/emulator/emulator.cpp"),
+        "c++", "-std=c++20", "-O1", "-fno-strict-aliasing", *flags,
+        "-I", str(NATIVE / "cuda/emulator"), "-I", str(NATIVE), "-o", str(program),
+        "-x", "c++", str(HERE / "emulator_check.cu"), str(NATIVE / "cuda/emulator/emulator.cpp"),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return program
+
+
+@pytest.fixture(scope="module")
+def check(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("emulator"))
+
+
+@pytest.fixture(scope="module")
+def watched_check(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """By the address sanitizer."""
+    ask = ["c++", "-print-file-name=libasan.so"]
+    if "/" not in subprocess.run(ask, capture_output=True, text=True).stdout:
+        pytest.skip("this compiler has no libasan")
+    return build(tmp_path_factory.mktemp("watched"), "-fsanitize=address", "-g")
 
 
 def run(program: Path, what: str, seed: int = 1) -> subprocess.CompletedProcess[str]:
@@ -38,7 +51,7 @@ def run(program: Path, what: str, seed: int = 1) -> subprocess.CompletedProcess[
         [str(program), what],
         capture_output=True,
         text=True,
-        env={"SFUMATO_EMULATOR_SEED": str(seed)},
+        env={"SFUMATO_EMULATOR_SEED": str(seed), "ASAN_OPTIONS": "detect_leaks=0"},
     )
 
 
@@ -75,3 +88,21 @@ def test_a_fault_ends_the_program_with_its_name(what: str, words: str, check: Pa
     done = run(check, what)
     assert done.returncode < 0
     assert words in done.stderr
+
+
+@pytest.mark.parametrize("what", ["products", "copies", "streams"])
+def test_the_address_sanitizer_takes_no_switch_for_a_fault(what: str, watched_check: Path) -> None:
+    done = run(watched_check, what)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok\n", "")
+
+
+@pytest.mark.parametrize(
+    ("what", "kernel"), [("overread", "overread_kernel"), ("beyond", "sum_kernel")]
+)
+def test_the_address_sanitizer_ends_what_reads_beyond_its_memory(
+    what: str, kernel: str, watched_check: Path
+) -> None:
+    done = run(watched_check, what)
+    assert done.returncode != 0
+    assert "AddressSanitizer" in done.stderr
+    assert kernel in done.stderr

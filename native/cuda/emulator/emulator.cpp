@@ -11,6 +11,10 @@
 #include <utility>
 #include <vector>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
 
@@ -47,10 +51,34 @@ emulator_switch:
 .size emulator_switch, .-emulator_switch
 )");
 
+namespace {
+
+// What the address sanitizer is told, where it watches: memory that nobody may touch, and which
+// stack is in use. `leave` comes before a switch to the stack at `bottom` (without `kept`: for the
+// last time), `arrive` after it.
+#ifdef __SANITIZE_ADDRESS__
+constexpr size_t stack_bytes = 512 * 1024;  // red zones take room
+void forbid(const void* p, size_t bytes) { __asan_poison_memory_region(p, bytes); }
+void allow(const void* p, size_t bytes) { __asan_unpoison_memory_region(p, bytes); }
+void leave(void** kept, const void* bottom, size_t bytes) {
+    __sanitizer_start_switch_fiber(kept, bottom, bytes);
+}
+void arrive(void* kept, const void** bottom, size_t* bytes) {
+    __sanitizer_finish_switch_fiber(kept, bottom, bytes);
+}
+#else
+constexpr size_t stack_bytes = 128 * 1024;
+void forbid(const void*, size_t) {}
+void allow(const void*, size_t) {}
+void leave(void**, const void*, size_t) {}
+void arrive(void*, const void**, size_t*) {}
+#endif
+
+}  // namespace
+
 namespace emulator {
 namespace {
 
-constexpr size_t stack_bytes = 128 * 1024;
 enum class State { ready, at_block, at_warp, done };
 
 struct Copy {
@@ -82,6 +110,8 @@ std::vector<Fiber> fibers;
 std::vector<Warp> warps;
 std::vector<unsigned char*> stacks;
 void* scheduler = nullptr;
+const void* scheduler_stack = nullptr;
+size_t scheduler_bytes = 0;
 size_t current = 0;
 const std::function<void()>* body = nullptr;
 std::string kernel_name;
@@ -95,13 +125,20 @@ std::mt19937 shuffle([] {
 namespace {
 
 void yield(State state) {
+    void* kept = nullptr;
     fibers[current].state = state;
+    leave(&kept, scheduler_stack, scheduler_bytes);
     emulator_switch(&fibers[current].stack_pointer, scheduler);
+    arrive(kept, &scheduler_stack, &scheduler_bytes);
 }
 
-void fiber_main() {
+// Not watched, because its frame never ends and the next thread is to find a clean stack.
+__attribute__((no_sanitize_address)) void fiber_main() {
+    arrive(nullptr, &scheduler_stack, &scheduler_bytes);
     (*body)();
-    yield(State::done);
+    fibers[current].state = State::done;
+    leave(nullptr, scheduler_stack, scheduler_bytes);
+    emulator_switch(&fibers[current].stack_pointer, scheduler);
     fail("a finished thread went on");
 }
 
@@ -160,9 +197,12 @@ void run_block() {
         bool ran = false, alive = false;
         for (size_t i : order) {
             if (fibers[i].state == State::ready) {
+                void* kept = nullptr;
                 current = i;
                 threadIdx = fibers[i].index;
+                leave(&kept, stacks[i], stack_bytes);
                 emulator_switch(&scheduler, fibers[i].stack_pointer);
+                arrive(kept, nullptr, nullptr);
                 ran = true;
             }
             alive |= fibers[i].state != State::done;
@@ -216,7 +256,9 @@ void run(const char* kernel,
                                        unsigned(i / block.x % block.y),
                                        unsigned(i / block.x / block.y)};
                 }
+                forbid(sfumato::cuda::shared_memory + shared_bytes, shared_limit - shared_bytes);
                 run_block();
+                allow(sfumato::cuda::shared_memory, shared_limit);
                 for (size_t i = shared_bytes; i < shared_limit; ++i)
                     if (sfumato::cuda::shared_memory[i] != 0xff)
                         fail("wrote beyond its shared memory");
@@ -294,6 +336,8 @@ cudaError_t allocate(void** p, size_t bytes, bool of_device) {
     std::memset(block, 0xff, whole);
     std::memcpy(block, &counted, sizeof counted);
     used_memory += counted;
+    forbid(block, 256);
+    forbid(block + 256 + bytes, whole - 256 - bytes);
     *p = block + 256;
     return cudaSuccess;
 }
@@ -302,6 +346,7 @@ cudaError_t release(void* p) {
     if (!p) return cudaSuccess;
     auto* block = static_cast<unsigned char*>(p) - 256;
     size_t bytes;
+    allow(block, 256);
     std::memcpy(&bytes, block, sizeof bytes);
     used_memory -= bytes;
     std::free(block);
