@@ -649,6 +649,49 @@
   </message>
  </context>
  <context>
+  <name>DownloadsPage</name>
+  <message>
+   <source>Downloads</source>
+   <translation>Downloads</translation>
+  </message>
+  <message>
+   <source>Reset</source>
+   <translation>Zurücksetzen</translation>
+  </message>
+  <message>
+   <source>Keep models in</source>
+   <translation>Modelle ablegen in</translation>
+  </message>
+  <message>
+   <source>For new downloads; what is here already stays where it is.</source>
+   <translation>Für neue Downloads; was schon da ist, bleibt, wo es ist.</translation>
+  </message>
+  <message>
+   <source>Choose…</source>
+   <translation>Wählen …</translation>
+  </message>
+  <message>
+   <source>Ask this hub</source>
+   <translation>Diesen Hub fragen</translation>
+  </message>
+  <message>
+   <source>A mirror, where huggingface.co cannot be reached; it never sees your token.</source>
+   <translation>Ein Spiegel, wo huggingface.co nicht zu erreichen ist; dein Token sieht er nie.</translation>
+  </message>
+  <message>
+   <source>As fast as it goes</source>
+   <translation>So schnell es geht</translation>
+  </message>
+  <message>
+   <source>Speed at most</source>
+   <translation>Höchste Geschwindigkeit</translation>
+  </message>
+  <message>
+   <source>Of each download, those under way too.</source>
+   <translation>Jedes Downloads, auch der laufenden.</translation>
+  </message>
+ </context>
+ <context>
   <name>FirstRun</name>
   <message>
    <source>Back</source>
@@ -1477,6 +1520,10 @@
    <source>Compact needs %1 less.</source>
    <translation>Kompakt braucht %1 weniger.</translation>
   </message>
+  <message>
+   <source>Another address…</source>
+   <translation>Andere Adresse …</translation>
+  </message>
  </context>
  <context>
   <name>ModelsPage</name>
@@ -1799,6 +1846,10 @@
   <message>
    <source>About</source>
    <translation>Über Sfumato</translation>
+  </message>
+  <message>
+   <source>Downloads</source>
+   <translation>Downloads</translation>
   </message>
  </context>
  <context>

@@ -17,7 +17,7 @@ from sfumato.errors import KnownError
 from sfumato.paths import models_dir
 from sfumato.services.model_library import ModelLibrary, ModelRow
 
-Make = Callable[[], ModelLibrary]
+Make = Callable[..., ModelLibrary]
 GB = 10**9
 
 
@@ -37,6 +37,7 @@ def make_library(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Make]:
     monkeypatch.setattr("sfumato.download.downloader.RESERVE_BYTES", 0)
+    monkeypatch.setattr("sfumato.services.model_library.memory_bytes_per_second", lambda: 60e9)
     shipped = tmp_path / "models.toml"
     shipped.write_text(
         f'[[model]]\nid = "small"\nrepository = "{REPOSITORY}"\n'
@@ -45,11 +46,11 @@ def make_library(
     settings = make_services().settings
     made: list[ModelLibrary] = []
 
-    def make() -> ModelLibrary:
+    def make(*, of_settings: bool = False) -> ModelLibrary:
         library = ModelLibrary(
             settings,
             catalogue=Catalogue(shipped, tmp_path / "own.toml"),
-            hub=lambda: Hub(hub.endpoint),
+            hub=None if of_settings else lambda: Hub(hub.endpoint),
         )
         made.append(library)
         with qtbot.waitSignal(library.changed):
@@ -90,6 +91,36 @@ def test_verdicts_are_for_the_profile_that_is_set(
     assert (exact.fit.verdict, compact.fit.verdict) == (Verdict.PARTLY, Verdict.FITS)
     assert exact.compact_saves >= exact.fit.needed_bytes - 17 * GB
     assert compact.compact_saves == 0
+
+
+def test_the_hub_of_the_settings_is_asked(qtbot: QtBot, make_library: Make, hub: LocalHub) -> None:
+    library = make_library(of_settings=True)
+    library._settings.change(hub=hub.endpoint)
+    library.download("small")
+    assert until(qtbot, library, "here").checked
+
+
+def test_an_address_that_is_none_is_said_and_nothing_begins(
+    qtbot: QtBot, make_library: Make
+) -> None:
+    library = make_library(of_settings=True)
+    library._settings.change(hub="nowhere")
+    with qtbot.waitSignal(library.failed) as said:
+        library.download("small")
+    assert "is not the address of a hub" in str(said.args[0])
+    assert row(library).state == "absent"
+
+
+def test_a_speed_that_is_set_holds_for_a_download_under_way(
+    make_library: Make,
+) -> None:
+    library = make_library()
+    library._settings.change(download_limit=1_000)
+    library.download("small")
+    (transfer,) = library._transfers.values()
+    assert transfer.download.speed_limit == 1_000
+    library._settings.change(download_limit=0)
+    assert transfer.download.speed_limit is None
 
 
 def test_a_model_is_listed_with_a_verdict(make_library: Make) -> None:

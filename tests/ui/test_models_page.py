@@ -20,6 +20,8 @@ from sfumato.download.progress import Progress, Stage
 from sfumato.engine.protocol import Failed, Load
 from sfumato.services.model_library import ModelLibrary, ModelRow
 from sfumato.ui.models_page import ModelCard
+from sfumato.ui.settings_dialog import SettingsDialog
+from sfumato.ui.settings_pages.downloads_page import DownloadsPage
 
 LARGE = Path("/models/large.gguf")
 
@@ -33,7 +35,9 @@ def open_page(
     """The page on a computer, with one model of the catalogue in a state."""
     monkeypatch.setattr("sfumato.services.model_library.memory_bytes_per_second", lambda: 60e9)
 
-    def make(machine: Machine, state: str = "here", progress: Progress | None = None) -> Parts:
+    def make(
+        machine: Machine, state: str = "here", progress: Progress | None = None, error: str = ""
+    ) -> Parts:
         network = published("Q4_K_M")
         assert network is not None
         row = ModelRow(
@@ -46,6 +50,7 @@ def open_page(
             fit(network, machine, 60e9),
             compact_saves=1_500_000_000 if machine.gpus else 0,
             progress=progress,
+            error=error,
         )
         monkeypatch.setattr("sfumato.services.model_library.look", lambda folder: machine)
         monkeypatch.setattr(ModelLibrary, "rows", property(lambda library: [row]))
@@ -213,3 +218,16 @@ def test_a_loaded_model_is_loaded_again_for_another_profile_and_tells_its_error(
     parts.model.changed.emit()
     assert choice.note.endswith("The error measured in the model in use: 1.9 %.")
     assert not choice.again.isVisible()
+
+
+def test_a_download_that_failed_offers_another_address(qtbot: QtBot, open_page: Open) -> None:
+    parts = open_page(WITHOUT_CARD, "begun", error="The hub cannot be reached.")
+    press(qtbot, parts, "address")
+    dialog = parts.window._settings_dialog
+    assert isinstance(dialog, SettingsDialog)
+    assert isinstance(dialog.pages.currentWidget(), DownloadsPage)
+    dialog.close()
+
+
+def test_a_download_that_did_not_fail_offers_no_other_address(open_page: Open) -> None:
+    assert not card_of(open_page(WITHOUT_CARD, "begun")).button("address").isVisible()

@@ -89,7 +89,7 @@ class ModelLibrary(QObject):
         parent: QObject | None = None,
         *,
         catalogue: Catalogue | None = None,
-        hub: Callable[[], Hub] = Hub,
+        hub: Callable[[], Hub] | None = None,
         held: Callable[[], Held | None] = lambda: None,
     ) -> None:
         """`held`: the memory of the model that is loaded; another one may have it."""
@@ -97,7 +97,7 @@ class ModelLibrary(QObject):
         self._settings = settings
         self._catalogue = catalogue or Catalogue()
         self._library = Library(self._catalogue)
-        self._hub = hub
+        self._hub = hub or (lambda: Hub(settings.current.hub or None))
         self._held = held
         self._pool = ThreadPoolExecutor(1, "model-library")
         self._transfers: dict[str, _Transfer] = {}
@@ -105,6 +105,7 @@ class ModelLibrary(QObject):
         self._checking: dict[str, int] = {}  # path of a file being read → bytes read
         self._survey: _Survey | None = None
         self._closed = False
+        settings.changed.connect(self._limit_speed)
         self._surveyed.connect(self._take_survey)
         self._ended.connect(self._take_end)
         self._worked.connect(self._take_work)
@@ -219,7 +220,7 @@ class ModelLibrary(QObject):
             return
         self._errors.pop(model_id, None)
         try:
-            model = self._catalogue.find(model_id)
+            model, hub = self._catalogue.find(model_id), self._hub()
         except DownloadError as error:
             self.failed.emit(error)
             return
@@ -230,7 +231,7 @@ class ModelLibrary(QObject):
             if transfer is not None:
                 transfer.progress = progress
 
-        download = Download(model, self.folder, self._hub(), on_progress=note, speed_limit=limit)
+        download = Download(model, self.folder, hub, on_progress=note, speed_limit=limit)
         thread = threading.Thread(
             target=self._run, args=(model_id, download), name=f"download-{model_id}", daemon=True
         )
@@ -238,6 +239,12 @@ class ModelLibrary(QObject):
         thread.start()
         self._timer.start()
         self.changed.emit()
+
+    def _limit_speed(self) -> None:
+        limit = self._settings.current.download_limit or None
+        for transfer in self._transfers.values():
+            if transfer.download.speed_limit != limit:
+                transfer.download.speed_limit = limit
 
     def _run(self, model_id: str, download: Download) -> None:
         try:

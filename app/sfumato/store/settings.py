@@ -45,7 +45,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     context: int = 8192  # tokens
     profile: Literal["exact", "compact"] = "exact"
     models_folder: str = ""  # "" is paths.models_dir()
-    download_limit: int = 0  # bytes per second; 0 is no limit
+    hub: str = ""  # an address; "" is HF_ENDPOINT or huggingface.co
+    download_limit: int = 0  # bytes per second of each download; 0 is no limit
 
     # desktop
     tray: bool = False

@@ -50,7 +50,7 @@ from sfumato.ui.gpu_dialog import GpuDialog
 from sfumato.ui.markdown import misleading, safe_target, shown_address
 from sfumato.ui.models_page import ModelsPage
 from sfumato.ui.recording_view import RecordingView
-from sfumato.ui.settings_dialog import SettingsDialog
+from sfumato.ui.settings_dialog import DOWNLOADS, SettingsDialog
 from sfumato.ui.settled_view import SettledView
 from sfumato.ui.spoken import spoken
 from sfumato.ui.status_line import StatusLine
@@ -174,6 +174,7 @@ class MainWindow(QMainWindow):
         self.models_page.chosen.connect(model.choose)
         self.models_page.import_wanted.connect(self._import_model)
         self.models_page.gpu_wanted.connect(self.explain_gpu)
+        self.models_page.address_wanted.connect(lambda: self.open_settings(DOWNLOADS))
         self.models_page.introduction_wanted.connect(self.open_first_run)
         self.first_run.closed.connect(self._close_first_run)
         self.first_run.chosen.connect(self._try_model)
@@ -750,7 +751,7 @@ class MainWindow(QMainWindow):
                 thinking=on,
             )
 
-    def open_settings(self) -> None:
+    def open_settings(self, page: int = 0) -> None:
         self._settings_dialog = SettingsDialog(
             self._theme,
             self._settings,
@@ -761,6 +762,7 @@ class MainWindow(QMainWindow):
             self,
             has_tray=self.tray.available,
         )
+        self._settings_dialog.show_page(page)
         self._settings_dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._settings_dialog.open()
 

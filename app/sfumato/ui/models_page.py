@@ -72,6 +72,7 @@ class ModelCard(QFrame):
             ("cancel", self.tr("Cancel"), "quiet"),
             ("cancel_load", self.tr("Cancel"), ""),
             ("discard", self.tr("Discard"), "quiet"),
+            ("address", self.tr("Another address…"), "quiet"),
             ("import", self.tr("Use this file"), ""),
             ("check", self.tr("Check"), "quiet"),
             ("remove", self.tr("Remove"), "quiet"),
@@ -212,6 +213,7 @@ class ModelCard(QFrame):
             "pause": busy and not paused and transferring,
             "cancel": busy and transferring,
             "discard": row.state == "begun",
+            "address": row.state in ("absent", "begun") and bool(row.error),
             "import": False,
             "cancel_load": False,
             "check": row.state in ("here", "changed") and row.id != GUIDE_ID,
@@ -270,6 +272,7 @@ class ModelsPage(QWidget):
     gpu_wanted = Signal()
     introduction_wanted = Signal()
     load_cancelled = Signal()
+    address_wanted = Signal()  # of another hub
 
     def __init__(
         self,
@@ -447,6 +450,8 @@ class ModelsPage(QWidget):
                 library.cancel(row.id, keep_part=True)
             case "discard":
                 library.cancel(row.id, keep_part=False)
+            case "address":
+                self.address_wanted.emit()
             case "import" if row.path is not None:
                 library.import_file(row.path)
             case "check" if row.path is not None:

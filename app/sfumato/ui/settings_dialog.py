@@ -25,6 +25,7 @@ from sfumato.ui.settings_pages.about_page import AboutPage
 from sfumato.ui.settings_pages.answers_page import AnswersPage
 from sfumato.ui.settings_pages.appearance_page import AppearancePage
 from sfumato.ui.settings_pages.behaviour_page import BehaviourPage
+from sfumato.ui.settings_pages.downloads_page import DownloadsPage
 from sfumato.ui.settings_pages.shortcuts_page import ShortcutsPage
 from sfumato.ui.settings_pages.storage_page import StoragePage
 from sfumato.ui.theme import Theme
@@ -32,6 +33,7 @@ from sfumato.ui.widgets import hairline
 
 SIZE = (804, 580)
 LIST_PX = 200
+DOWNLOADS = 3  # number of a page
 ROW_PX = 32
 
 
@@ -67,6 +69,7 @@ class SettingsDialog(QDialog):
                 self.tr("Window and engine"),
                 BehaviourPage(theme, settings, model, has_tray=has_tray),
             ),
+            (self.tr("Downloads"), DownloadsPage(theme, settings)),
             (self.tr("Storage"), StoragePage(theme, settings, recordings, chats, folder)),
             (self.tr("Keys"), ShortcutsPage(theme)),
             (self.tr("About"), AboutPage(theme)),
