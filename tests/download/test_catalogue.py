@@ -24,6 +24,7 @@ def test_the_five_published_files_are_offered_smallest_first() -> None:
 def test_a_shipped_entry_says_everything_that_a_user_should_know(model: Model) -> None:
     assert model.license == "Apache-2.0"
     assert model.good_for.endswith(".")
+    assert model.good_for_de.endswith(".")
     assert len(model.revision) == 40
     assert quant_of(model.file) == model.quant == model.id
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from download.hub_server import MIB, REPOSITORY, Content, LocalHub
+from PySide6.QtCore import QLocale
 from pytestqt.qtbot import QtBot
 from service_set import Services
 from sfumato.download.catalogue import Catalogue
@@ -42,6 +43,7 @@ def make_library(
     shipped.write_text(
         f'[[model]]\nid = "small"\nrepository = "{REPOSITORY}"\n'
         'file = "model-Q4_K_M.gguf"\nquant = "Q4_K_M"\ngood_for = "Testing."\n'
+        'good_for_de = "Zum Testen."\n'
     )
     settings = make_services().settings
     made: list[ModelLibrary] = []
@@ -91,6 +93,15 @@ def test_verdicts_are_for_the_profile_that_is_set(
     assert (exact.fit.verdict, compact.fit.verdict) == (Verdict.PARTLY, Verdict.FITS)
     assert exact.compact_saves >= exact.fit.needed_bytes - 17 * GB
     assert compact.compact_saves == 0
+
+
+def test_what_a_model_is_good_for_is_said_in_german(make_library: Make) -> None:
+    before = QLocale()
+    QLocale.setDefault(QLocale("de_DE"))
+    try:
+        assert row(make_library()).note == "Zum Testen."
+    finally:
+        QLocale.setDefault(before)
 
 
 def test_the_hub_of_the_settings_is_asked(qtbot: QtBot, make_library: Make, hub: LocalHub) -> None:

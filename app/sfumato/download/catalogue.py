@@ -37,6 +37,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sha256: str | None = None
     license: str = ""
     good_for: str = ""
+    good_for_de: str = ""
 
     @property
     def size(self) -> int | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from PySide6.QtCore import QFile, QObject, QTimer, Signal
+from PySide6.QtCore import QFile, QLocale, QObject, QTimer, Signal
 
 from sfumato import paths
 from sfumato.download.catalogue import Catalogue, Model
@@ -385,11 +385,12 @@ def _row_of(model: Model, installed: Installed | None, verdict: Fit | None) -> M
     state: RowState = "absent"
     if installed is not None:
         state = _state_of(installed)
+    german = QLocale().language() is QLocale.Language.German
     return ModelRow(
         id=model.id,
         name=_name_of(model),
         bytes=model.size,
-        note=model.good_for,
+        note=(model.good_for_de if german else "") or model.good_for,
         state=state,
         path=installed.path if installed else None,
         fit=verdict,
