@@ -56,17 +56,30 @@ void gemm_panel(const PackedMatrix& w,
                 const int32_t* rows,
                 int count,
                 float* out,
-                int out_stride) {
+                int out_stride,
+                Weights weights,
+                const std::byte* next) {
     if (w.compute == Compute::reference)
         return reference::gemm_panel(w, panel, x, rows, count, out, out_stride);
-    const PackFormat f = pack_format(w.type);
-    const int outputs = std::min(panel_outputs, w.outputs - panel * panel_outputs);
-    const bool floats = f.scales == Scales::none;
-    const size_t at = floats ? 0 : static_cast<size_t>(panel) * f.panel_bytes(w.inputs);
-    const GemmArgs args{
-        reinterpret_cast<const uint8_t*>(w.data) + at, x, rows, count, out, out_stride, outputs};
-    if (floats) return multiply_floats(w, panel, args);
+    const GemmArgs args{.panel = reinterpret_cast<const uint8_t*>(panel_data(w, panel)),
+                        .x = x,
+                        .rows = rows,
+                        .count = count,
+                        .out = out,
+                        .out_stride = out_stride,
+                        .outputs = std::min(panel_outputs, w.outputs - panel * panel_outputs),
+                        .weights = weights,
+                        .next = reinterpret_cast<const uint8_t*>(next)};
+    if (pack_format(w.type).scales == Scales::none) return multiply_floats(w, panel, args);
     kernels().gemm(w.type, args);
+}
+
+const std::byte* panel_data(const PackedMatrix& w, int panel) {
+    const PackFormat f = pack_format(w.type);
+    const size_t bytes = w.compute == Compute::reference || f.scales == Scales::none
+                             ? row_bytes(w.type, w.inputs) * panel_outputs
+                             : f.panel_bytes(w.inputs);
+    return w.data + static_cast<size_t>(panel) * bytes;
 }
 
 void unpack_row(const PackedMatrix& w, int row, float* out) {

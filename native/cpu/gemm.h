@@ -51,16 +51,28 @@ size_t packed_bytes(DType type, Compute compute, int outputs, int inputs);
 // Repacks rows [panel * panel_outputs, …) from the file's layout. `source` is the first byte of W.
 void pack_panel(const std::byte* source, const PackedMatrix& w, int panel);
 
+// exact: as the file has them. rounded: to 8 bits with one scale for 256 inputs, by instruction
+// sets that gain from it: products take a fifth less time, unpacking half as much again, so it is
+// for matrices that many rows share. The number of rows does not decide: results must not depend on
+// how a prompt is cut into passes.
+enum class Weights { exact, rounded };
+
 // out[i, o] = Σ_k x[rows[i], k] * W[panel * panel_outputs + o, k] for i < count, o < outputs of the
 // panel.
 //   rows: indices into x, or nullptr for 0 … count-1.   out: [count, out_stride]
+//   next: the panel that this thread will probably read next, else whatever follows in memory
 void gemm_panel(const PackedMatrix& w,
                 int panel,
                 const Rows& x,
                 const int32_t* rows,
                 int count,
                 float* out,
-                int out_stride);
+                int out_stride,
+                Weights weights = Weights::exact,
+                const std::byte* next = nullptr);
+
+// The first byte of a panel.
+const std::byte* panel_data(const PackedMatrix& w, int panel);
 
 // One row of W as floats (embedding look-up, reference products).
 void unpack_row(const PackedMatrix& w, int row, float* out);

@@ -29,6 +29,11 @@ struct Block {
     const float* sum[R];
 };
 
+template <DType type>
+void unpack(const uint8_t* packed, int groups, Slab& slab) {
+    unpack_slab<type, true>(packed, groups, slab);
+}
+
 // Adds the products of a slab with R rows to acc [R][32].
 template <DType type, int R>
 void multiply(const Slab& slab, int groups, const Block<R>& x, float* acc) {
@@ -97,11 +102,11 @@ void multiply(const Slab& slab, int groups, const Block<R>& x, float* acc) {
     }
 }
 
-template <DType type>
+template <DType type, class Unpacked>
 void gemm(const GemmArgs& a) {
     constexpr PackFormat f = pack_format(type);
-    constexpr int rows_at_once = f.halves() ? Vec::rows_at_once_halves : Vec::rows_at_once;
-    Slab slab;
+    constexpr int most = Unpacked::template rows_at_once<type>;
+    Unpacked slab;
     alignas(64) float acc[max_rows * panel_outputs];
     const int groups_per_row = a.x.inputs / group;
     const auto source = [&](int i) {
@@ -109,17 +114,19 @@ void gemm(const GemmArgs& a) {
     };
     for (int first = 0; first < a.count; first += max_rows) {
         const int count = std::min(max_rows, a.count - first);
-        const int blocks = (count + rows_at_once - 1) / rows_at_once;
+        const int blocks = (count + most - 1) / most;
         const uint8_t* packed = a.panel;
         std::memset(acc, 0, sizeof(float) * static_cast<size_t>(count) * panel_outputs);
         for (int k = 0; k < a.x.inputs; k += slab_inputs) {
             const int groups = std::min(slab_groups, (a.x.inputs - k) / group);
-            unpack_slab<type, true>(packed, groups, slab);
+            unpack<type>(packed, groups, slab);
             packed += f.slab_bytes(groups);
+            const bool last = k + slab_inputs >= a.x.inputs && first + max_rows >= a.count;
+            const uint8_t* next = last && a.next != nullptr ? a.next : packed;
             for (int b = 0; b < blocks; ++b) {
-                prefetch_part<type>(packed, b, blocks);
+                prefetch_part<type>(next, b, blocks);
                 const int begin = count * b / blocks, size = count * (b + 1) / blocks - begin;
-                unroll<rows_at_once>([&](auto i) {
+                unroll<most>([&](auto i) {
                     constexpr int R = i + 1;
                     if (size != R) return;
                     Block<R> x;
@@ -141,8 +148,9 @@ void gemm(const GemmArgs& a) {
     }
 }
 
+template <class Unpacked>
 void gemm_any(DType type, const GemmArgs& a) {
-    for_packed_type(type, [&](auto constant) { gemm<constant()>(a); });
+    for_packed_type(type, [&](auto constant) { gemm<constant(), Unpacked>(a); });
 }
 
 int64_t dot_products(const uint8_t* memory, int rounds) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <limits>
 
 #include "core/arena.h"
@@ -33,12 +34,13 @@ class Candidates {
     // Smaller z of the row are not wanted.
     float threshold(int row) const { return rows_[row].threshold.load(std::memory_order_relaxed); }
 
-    // All z[i] of tokens first_token + i that are wanted.
-    void offer(int row, const float* z, int count, int32_t first_token) {
+    // z[i] of tokens first_token + i for the bits i of `wanted`.
+    void offer(int row, const float* z, uint32_t wanted, int32_t first_token) {
         Row& r = rows_[row];
         while (r.busy.test_and_set(std::memory_order_acquire)) {
         }
-        for (int i = 0; i < count; ++i) {
+        for (; wanted != 0; wanted &= wanted - 1) {
+            const int i = std::countr_zero(wanted);
             if (!(z[i] >= r.threshold.load(std::memory_order_relaxed))) continue;
             if (r.count == capacity) drop_worse_half(row);
             candidates_.row(row)[r.count++] = {z[i], first_token + i};

@@ -12,6 +12,7 @@
 namespace sfumato::cpu {
 
 struct Rows;
+enum class Weights;
 
 // One panel, as gemm_panel has it.
 struct GemmArgs {
@@ -22,6 +23,8 @@ struct GemmArgs {
     float* out;
     int out_stride;
     int outputs;
+    Weights weights;
+    const uint8_t* next;  // panel; may be null
 };
 
 // What is known of a row after some of its logits, side by side for sixteen classes of tokens. Sums
@@ -42,7 +45,7 @@ struct LogitsPanel {
     float inverse_cap;
     float factor;
     const float* threshold;  // [rows]; may be null
-    uint8_t* wanted;         // [rows], whether any z ≥ threshold; may be null
+    uint32_t* wanted;        // [rows], a bit for each z ≥ threshold; may be null
 };
 
 // Rows of queries of all heads that share a key head, over that head's keys and values.
@@ -75,6 +78,9 @@ struct Kernels {
     void (*unpack)(DType, const uint8_t* panel, int inputs, int o, float* out);
     // out[i, o] = x[i] · w[o]; x [rows, n], w [outputs, n], out [rows, outputs]
     void (*float_product)(const float* x, int rows, const float* w, int outputs, int n, float* out);
+    // out += Σ weights[k] · rows[k]; rows [count][n]
+    void (*add_weighted)(
+        const float* const* rows, const float* weights, int count, int n, float* out);
     // out = gelu(gate) ⊙ up; may be in place
     void (*geglu)(const float* gate, const float* up, int count, float* out);
     void (*add_logits)(const LogitsPanel&, LogitLanes*);

@@ -180,8 +180,10 @@ void gemm(const GemmArgs& a) {
             const int groups = std::min(slab_groups, (a.x.inputs - k) / group);
             unpack_slab<type, false>(packed, groups, slab);
             packed += f.slab_bytes(groups);
+            const bool end = k + slab_inputs >= a.x.inputs && first + max_rows >= a.count;
+            const uint8_t* next = end && a.next != nullptr ? a.next : packed;
             for (int b = 0; b < count; b += tile_rows) {
-                prefetch_part<type>(packed, b / tile_rows, (count + tile_rows - 1) / tile_rows);
+                prefetch_part<type>(next, b / tile_rows, (count + tile_rows - 1) / tile_rows);
                 const int rows = std::min(tile_rows, count - b), padded = (rows + 3) / 4 * 4;
                 x.take(a.x, a.rows, first + b, rows, padded, k, groups);
                 written(&x);

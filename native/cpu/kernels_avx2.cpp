@@ -97,10 +97,11 @@ struct Vec : Vec256 {
 #include "cpu/vector_kernel.h"
 
 namespace sfumato::cpu {
-const Kernels avx2_kernels{.gemm = gemm_any,
+const Kernels avx2_kernels{.gemm = gemm_any<Slab>,
                            .quantize = quantize,
                            .unpack = unpack_any,
                            .float_product = float_product,
+                           .add_weighted = add_weighted,
                            .geglu = geglu,
                            .add_logits = add_logits,
                            .attention = attention,

@@ -162,15 +162,16 @@ struct Vec {
     static Floats max(const Floats& a, const Floats& b) {
         return each(a, b, [](float l, float r) { return l > r ? l : r; });
     }
+    using Whole = Ints;  // whole numbers
     // Within ±2^22; a NaN becomes some number.
-    static Ints to_int(const Floats& a) {
+    static Whole nearest(const Floats& a) {
         constexpr float round = 12582912.0f;  // 1.5 · 2^23: adding it rounds to whole numbers
         Ints out;
         for (int i = 0; i < 16; ++i)
             out.words[i] = std::bit_cast<int32_t>(a.v[i] + round) - std::bit_cast<int32_t>(round);
         return out;
     }
-    static Floats times_power_of_two(Floats a, const Ints& n) {
+    static Floats times_power_of_two(Floats a, const Whole& n) {
         for (int i = 0; i < 16; ++i)
             a.v[i] *= std::bit_cast<float>(static_cast<uint32_t>(n.words[i] + 127) << 23);
         return a;
@@ -191,6 +192,11 @@ struct Vec {
         for (int32_t word : m.words) all |= word;
         return all != 0;
     }
+    static uint32_t bits(const Mask& m) {
+        uint32_t out = 0;
+        for (int i = 0; i < 16; ++i) out |= m.words[i] != 0 ? 1u << i : 0u;
+        return out;
+    }
     static Floats select(const Mask& m, const Floats& yes, const Floats& no) {
         Floats out;
         for (int i = 0; i < 16; ++i) out.v[i] = m.words[i] != 0 ? yes.v[i] : no.v[i];
@@ -210,6 +216,11 @@ struct Vec {
         for (int width = 8; width > 0; width /= 2)
             for (int i = 0; i < width; ++i) a.v[i] += a.v[i + width];
         return a.v[0];
+    }
+    // out[i] = sum of a[i]
+    template <int n>
+    static void store_sums(float* out, const Floats (&a)[n]) {
+        for (int i = 0; i < n; ++i) out[i] = sum(a[i]);
     }
     static float largest(Floats a) {
         for (int width = 8; width > 0; width /= 2)
@@ -257,10 +268,11 @@ struct Vec {
 #include "cpu/vector_kernel.h"
 
 namespace sfumato::cpu {
-const Kernels portable_kernels{.gemm = gemm_any,
+const Kernels portable_kernels{.gemm = gemm_any<Slab>,
                                .quantize = quantize,
                                .unpack = unpack_any,
                                .float_product = float_product,
+                               .add_weighted = add_weighted,
                                .geglu = geglu,
                                .add_logits = add_logits,
                                .attention = attention,

@@ -27,11 +27,31 @@ void linear(const Context& context, const LinearArgs& a) {
     const Rows rows = rows_for(context, a.x);
     int panels = 0;
     for (const Projection& p : a.projections) panels += p.w->panels();
-    context.threads.run(panels, [&](int panel, int) {
+    struct Place {
+        const Projection* projection;
+        int panel;
+    };
+    const auto place = [&](int panel) {
         const Projection* p = a.projections.data();
         for (; panel >= p->w->panels(); ++p) panel -= p->w->panels();
-        float* out = p->out.data + panel * panel_outputs;
-        gemm_panel(*p->w, panel, rows, nullptr, rows.rows, out, p->out.width);
+        return Place{p, panel};
+    };
+    context.threads.run(panels, [&](int task, int) {
+        const auto [p, panel] = place(task);
+        const std::byte* next = nullptr;  // what this thread will most likely take
+        if (const int then = task + context.threads.count(); then < panels) {
+            const auto [following, its_panel] = place(then);
+            next = panel_data(*following->w, its_panel);
+        }
+        gemm_panel(*p->w,
+                   panel,
+                   rows,
+                   nullptr,
+                   rows.rows,
+                   p->out.data + panel * panel_outputs,
+                   p->out.width,
+                   Weights::rounded,
+                   next);
     });
 }
 

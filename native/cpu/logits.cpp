@@ -63,7 +63,7 @@ class Head {
           panels_(context.scratch.take<float>(context.threads.count(), rows_.rows * panel_outputs)),
           lanes_(context.scratch.take<LogitLanes>(context.threads.count(), rows_.rows)),
           thresholds_(context.scratch.take<float>(context.threads.count(), rows_.rows)),
-          wanted_(context.scratch.take<uint8_t>(context.threads.count(), rows_.rows)),
+          wanted_(context.scratch.take<uint32_t>(context.threads.count(), rows_.rows)),
           candidates_(context.scratch, args.kept == nullptr ? 0 : rows_.rows) {}
 
     // All rows over one slab of the vocabulary.
@@ -75,7 +75,7 @@ class Head {
         std::fill_n(lanes, rows, no_logits);
         LogitsPanel p = panel_of(worker, rows);
         for (int panel = 0; panel < w.panels(); ++panel) {
-            gemm_panel(w, panel, rows_, nullptr, rows, p.z, panel_outputs);
+            gemm_panel(w, panel, rows_, nullptr, rows, p.z, panel_outputs, Weights::rounded);
             p.width = panel_width(w, panel);
             p.first_token = slab * Embedding::slab_rows + panel * panel_outputs;
             // Those of an earlier moment: another thread may have raised one, offer() looks again.
@@ -86,7 +86,7 @@ class Head {
             kernels().add_logits(p, lanes);
             for (int r = 0; keep && r < rows; ++r)
                 if (p.wanted[r] != 0)
-                    candidates_.offer(r, p.z + r * panel_outputs, p.width, p.first_token);
+                    candidates_.offer(r, p.z + r * panel_outputs, p.wanted[r], p.first_token);
         }
         for (int r = 0; r < rows; ++r) partials_.row(slab)[r] = sum_of(lanes[r]);
     }
@@ -141,7 +141,7 @@ class Head {
         LogitsPanel p = panel_of(worker, 1);
         LogitLanes unused = no_logits;
         for (int panel = 0; panel < w.panels(); ++panel) {
-            gemm_panel(w, panel, rows_, &row, 1, p.z, panel_outputs);
+            gemm_panel(w, panel, rows_, &row, 1, p.z, panel_outputs, Weights::rounded);
             p.width = panel_width(w, panel);
             p.first_token = slab * Embedding::slab_rows + panel * panel_outputs;
             kernels().add_logits(p, &unused);
@@ -178,7 +178,7 @@ class Head {
     View<float> panels_;      // [workers, rows * panel_outputs]
     View<LogitLanes> lanes_;  // [workers, rows]
     View<float> thresholds_;  // [workers, rows]
-    View<uint8_t> wanted_;    // [workers, rows]
+    View<uint32_t> wanted_;   // [workers, rows]
     Candidates candidates_;
 };
 
@@ -200,7 +200,14 @@ void full_logits(const Context& context, const FullLogitsArgs& a) {
         const Matrix& w = a.embedding.slabs[static_cast<size_t>(slab)];
         for (int panel = 0; panel < w.panels(); ++panel) {
             const int first = slab * Embedding::slab_rows + panel * panel_outputs;
-            gemm_panel(w, panel, rows, nullptr, rows.rows, a.out.data + first, a.out.width);
+            gemm_panel(w,
+                       panel,
+                       rows,
+                       nullptr,
+                       rows.rows,
+                       a.out.data + first,
+                       a.out.width,
+                       Weights::rounded);
             for (int r = 0; r < rows.rows; ++r)
                 for (int i = first; i < first + panel_width(w, panel); ++i)
                     a.out.row(r)[i] = a.softcap * std::tanh(a.out.row(r)[i] / a.softcap);

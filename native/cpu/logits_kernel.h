@@ -21,35 +21,55 @@ inline void move_reference(LogitLanes& s, float reference) {
 }
 
 inline void add_row(const LogitsPanel& p, float* z, int row, LogitLanes& s) {
+    constexpr int vectors = 32 / Vec::lanes, lanes = 16 / Vec::lanes;
     const Floats cap = fill(p.inverse_cap), factor = fill(p.factor);
+    Floats v[vectors];
+    for (int i = 0; i < vectors; ++i) {
+        v[i] = Vec::mul(factor, tanh(Vec::mul(Vec::loadf(z + i * Vec::lanes), cap)));
+        Vec::storef(z + i * Vec::lanes, v[i]);
+    }
+    if (p.width < 32) {
+        for (int i = p.width; i < 32; ++i) z[i] = -1e30f;
+        for (int i = 0; i < vectors; ++i) v[i] = Vec::loadf(z + i * Vec::lanes);
+    }
+    if (p.wanted != nullptr) {
+        const Floats threshold = fill(p.threshold[row]);
+        uint32_t wanted = 0;
+        for (int i = 0; i < vectors; ++i)
+            wanted |= Vec::bits(Vec::not_less(v[i], threshold)) << (i * Vec::lanes);
+        p.wanted[row] = wanted & (~0u >> (32 - p.width));
+    }
     Floats highest = fill(-1e30f);
-    for (int i = 0; i < 32; i += Vec::lanes) {
-        const Floats v = Vec::mul(factor, tanh(Vec::mul(Vec::loadf(z + i), cap)));
-        Vec::storef(z + i, v);
+    for (int lane = 0; lane < lanes; ++lane) {
+        Floats top = v[lane];
+        for (int i = lane + lanes; i < vectors; i += lanes) top = Vec::max(top, v[i]);
+        highest = Vec::max(highest, top);
+        float* max = s.max + lane * Vec::lanes;
+        if (!Vec::any(Vec::greater(top, Vec::loadf(max)))) continue;  // soon the usual case
+        for (int i = lane; i < vectors; i += lanes) {
+            const auto above = Vec::greater(v[i], Vec::loadf(max));
+            int32_t* argmax = s.argmax + lane * Vec::lanes;
+            Vec::storef(max, Vec::select(above, v[i], Vec::loadf(max)));
+            Vec::store(
+                argmax,
+                Vec::select(
+                    above, Vec::count_from(p.first_token + i * Vec::lanes), Vec::load(argmax)));
+        }
     }
-    for (int i = p.width; i < 32; ++i) z[i] = -1e30f;
-    for (int i = 0; i < 32; i += Vec::lanes) {
-        const Floats v = Vec::loadf(z + i);
-        highest = Vec::max(highest, v);
-        const int lane = i % 16;
-        const Floats max = Vec::loadf(s.max + lane);
-        const auto above = Vec::greater(v, max);
-        Vec::storef(s.max + lane, Vec::select(above, v, max));
-        Vec::store(
-            s.argmax + lane,
-            Vec::select(above, Vec::count_from(p.first_token + i), Vec::load(s.argmax + lane)));
-    }
-    if (p.wanted != nullptr)
-        p.wanted[row] = !Vec::any(Vec::not_less(highest, fill(p.threshold[row]))) ? 0 : 1;
     if (Vec::any(Vec::greater(highest, fill(s.reference + reach))))
         move_reference(s, Vec::largest(highest));
     const Floats reference = fill(s.reference);
-    for (int i = 0; i < 32; i += Vec::lanes) {
-        const Floats gap = Vec::max(fill(-87.0f), Vec::sub(Vec::loadf(z + i), reference));
-        const Floats e = exp(gap);
-        const int lane = i % 16;
-        Vec::storef(s.total + lane, Vec::add(Vec::loadf(s.total + lane), e));
-        Vec::storef(s.weighted + lane, Vec::fma(e, gap, Vec::loadf(s.weighted + lane)));
+    for (int lane = 0; lane < lanes; ++lane) {
+        float *to = s.total + lane * Vec::lanes, *weighted_to = s.weighted + lane * Vec::lanes;
+        Floats total = Vec::loadf(to), weighted = Vec::loadf(weighted_to);
+        for (int i = lane; i < vectors; i += lanes) {
+            const Floats gap = Vec::max(fill(-87.0f), Vec::sub(v[i], reference));
+            const Floats e = exp(gap);
+            total = Vec::add(total, e);
+            weighted = Vec::fma(e, gap, weighted);
+        }
+        Vec::storef(to, total);
+        Vec::storef(weighted_to, weighted);
     }
 }
 

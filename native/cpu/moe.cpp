@@ -92,6 +92,26 @@ Routing route(const Context& context, const MoeArgs& a) {
     return r;
 }
 
+constexpr int down_panels = 4;  // of a task: these have few inputs
+
+int pieces(std::span<const Matrix> experts, int panels) {
+    return (experts[0].panels() + panels - 1) / panels;
+}
+
+// The first panel of the task that the thread of `task` will most likely take next, of tasks of
+// `panels` panels.
+const std::byte* next_panel(const Context& context,
+                            const Routing& r,
+                            std::span<const Matrix> experts,
+                            int task,
+                            int panels) {
+    const int per_expert = pieces(experts, panels);
+    task += context.threads.count();
+    if (task >= r.used_count * per_expert) return nullptr;
+    const auto e = static_cast<size_t>(r.used[task / per_expert]);
+    return panel_data(experts[e], task % per_expert * panels);
+}
+
 // activated[pair] = gelu(gate_e · x) ⊙ (up_e · x), one panel of one expert a task.
 void gate_up(const Context& context, const MoeArgs& a, const Routing& r, View<float> activated) {
     const OpTimer timer("experts: gate, up");
@@ -106,8 +126,12 @@ void gate_up(const Context& context, const MoeArgs& a, const Routing& r, View<fl
         const auto index = static_cast<size_t>(e);
         float* gate = work.row(worker);
         float* up = gate + panel_outputs * count;
-        gemm_panel(a.gate[index], panel, rows, r.token + first, count, gate, panel_outputs);
-        gemm_panel(a.up[index], panel, rows, r.token + first, count, up, panel_outputs);
+        const auto multiply = [&](const Matrix& w, float* out, const std::byte* next) {
+            gemm_panel(
+                w, panel, rows, r.token + first, count, out, panel_outputs, Weights::exact, next);
+        };
+        multiply(a.gate[index], gate, panel_data(a.up[index], panel));
+        multiply(a.up[index], up, next_panel(context, r, a.gate, task, 1));
         const int width = std::min(panel_outputs, activated.width - panel * panel_outputs);
         for (int i = 0; i < count; ++i) {
             float* out = activated.row(first + i) + panel * panel_outputs;
@@ -127,17 +151,23 @@ void down(const Context& context,
     const Rows rows = rows_for(context, activated);
     auto* own = context.scratch.take<int32_t>(static_cast<size_t>(activated.rows));
     std::iota(own, own + activated.rows, 0);
-    const int panels = a.down[0].panels();
-    context.threads.run(r.used_count * panels, [&](int task, int) {
-        const int e = r.used[task / panels], panel = task % panels;
+    const int per_expert = pieces(a.down, down_panels);
+    context.threads.run(r.used_count * per_expert, [&](int task, int) {
+        const int e = r.used[task / per_expert], begin = task % per_expert * down_panels;
         const int first = r.first[e], count = r.first[e + 1] - first;
-        gemm_panel(a.down[static_cast<size_t>(e)],
-                   panel,
-                   rows,
-                   own + first,
-                   count,
-                   out.row(first) + panel * panel_outputs,
-                   out.width);
+        const Matrix& w = a.down[static_cast<size_t>(e)];
+        const int end = std::min(begin + down_panels, w.panels());
+        for (int panel = begin; panel < end; ++panel)
+            gemm_panel(w,
+                       panel,
+                       rows,
+                       own + first,
+                       count,
+                       out.row(first) + panel * panel_outputs,
+                       out.width,
+                       Weights::exact,
+                       panel + 1 < end ? panel_data(w, panel + 1)
+                                       : next_panel(context, r, a.down, task, down_panels));
     });
 }
 
@@ -152,15 +182,14 @@ void moe(const Context& context, const MoeArgs& a) {
     const View<float> each = context.scratch.take<float>(pairs, a.out.width);
     gate_up(context, a, r, activated);
     down(context, a, r, activated, each);
-    context.threads.run_range(a.x.rows, 4, [&](int begin, int end, int) {
+    const View<const float*> rows =
+        context.scratch.take<const float*>(context.threads.count(), a.top_k);
+    context.threads.run_range(a.x.rows, 4, [&](int begin, int end, int worker) {
         for (int t = begin; t < end; ++t) {
-            float* out = a.out.row(t);
-            std::fill_n(out, a.out.width, 0.0f);
-            for (int k = 0; k < a.top_k; ++k) {
-                const float weight = r.weight.row(t)[k];
-                const float* from = each.row(r.pair.row(t)[k]);
-                for (int i = 0; i < a.out.width; ++i) out[i] += weight * from[i];
-            }
+            std::fill_n(a.out.row(t), a.out.width, 0.0f);
+            const float** from = rows.row(worker);
+            for (int k = 0; k < a.top_k; ++k) from[k] = each.row(r.pair.row(t)[k]);
+            kernels().add_weighted(from, r.weight.row(t), a.top_k, a.out.width, a.out.row(t));
         }
     });
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/op_times.h"
+#include "cpu/kernels.h"
 #include "cpu/vector_math.h"
 #include "ops/rms_norm.h"
 
@@ -20,7 +21,7 @@ void scaled_row(const Embedding& embedding, int32_t token, float scale, float* o
     for (int i = 0; i < embedding.hidden; ++i) out[i] *= scale;
 }
 
-constexpr int batch_tokens = 512;
+constexpr int batch_tokens = 512, rows_at_once = 16;
 
 // What a token that is not among the kept ones gets of p.
 float share_of_others(const SoftEmbeddingArgs& a, int row) {
@@ -80,12 +81,21 @@ void soft_embedding(const Context& context, const SoftEmbeddingArgs& a) {
         context.threads.run_range(rows, 4, [&](int begin, int end, int) {
             for (int r = begin; r < end; ++r) {
                 const int32_t* kept = a.kept.token.row(r);
+                const float* from[rows_at_once];
+                float weights[rows_at_once];
+                int count = 0;
+                const auto add = [&] {
+                    kernels().add_weighted(from, weights, count, hidden, a.out.row(r));
+                    count = 0;
+                };
                 auto at = here.begin();
                 for (int32_t& k = next[r]; k < a.kept.count[r] && kept[k] <= here.back(); ++k) {
                     at = std::lower_bound(at, here.end(), kept[k]);
-                    const float* e = batch.row(static_cast<int>(at - here.begin()));
-                    add_row(a.out.row(r), e, a.kept.p.row(r)[k] - even[r], hidden);
+                    from[count] = batch.row(static_cast<int>(at - here.begin()));
+                    weights[count++] = a.kept.p.row(r)[k] - even[r];
+                    if (count == rows_at_once) add();
                 }
+                add();
             }
         });
     }

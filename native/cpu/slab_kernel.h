@@ -29,6 +29,10 @@ constexpr int centre(DType type) {
 }
 
 struct alignas(64) Slab {
+    template <DType type>
+    static constexpr int rows_at_once =
+        pack_format(type).halves() ? Vec::rows_at_once_halves : Vec::rows_at_once;
+
     int8_t codes[slab_groups]
                 [Vec::bytes_per_code * 1024];      // [step 8][output 32][input 4], see split()
     int32_t start[slab_groups][2][panel_outputs];  // -128 · Σ code, per 16 or 32 inputs
@@ -106,8 +110,8 @@ inline void unpack_codes(const uint8_t* codes, const uint8_t* high, int8_t* out,
     });
 }
 
-template <DType type>
-inline void unpack_scales(const SlabParts& parts, int groups, Slab& slab) {
+template <DType type, class Unpacked>
+inline void unpack_scales(const SlabParts& parts, int groups, Unpacked& slab) {
     constexpr PackFormat f = pack_format(type);
     constexpr int n = panel_outputs;
     alignas(64) float d[n], m[n];
@@ -174,7 +178,7 @@ inline void prefetch_part([[maybe_unused]] const uint8_t* next, int part, int pa
     constexpr int lines = static_cast<int>(pack_format(type).slab_bytes(slab_groups) / 64);
     for (int i = lines * part / parts; i < lines * (part + 1) / parts; ++i) {
 #ifdef __GNUC__
-        __builtin_prefetch(next + i * 64, 0, 2);  // into the second cache
+        __builtin_prefetch(next + i * 64);
 #endif
     }
 }

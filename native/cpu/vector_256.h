@@ -54,8 +54,9 @@ struct Vec256 {
     static Floats div(Floats a, Floats b) { return _mm256_div_ps(a, b); }
     static Floats min(Floats a, Floats b) { return _mm256_min_ps(a, b); }
     static Floats max(Floats a, Floats b) { return _mm256_max_ps(a, b); }
-    static Ints to_int(Floats a) { return _mm256_cvtps_epi32(a); }
-    static Floats times_power_of_two(Floats a, Ints n) {
+    using Whole = Ints;  // whole numbers
+    static Whole nearest(Floats a) { return _mm256_cvtps_epi32(a); }
+    static Floats times_power_of_two(Floats a, Whole n) {
         const Ints power = _mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23);
         return _mm256_mul_ps(a, _mm256_castsi256_ps(power));
     }
@@ -63,6 +64,7 @@ struct Vec256 {
     static Mask greater(Floats a, Floats b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
     static Mask not_less(Floats a, Floats b) { return _mm256_cmp_ps(a, b, _CMP_GE_OQ); }
     static bool any(Mask m) { return _mm256_movemask_ps(m) != 0; }
+    static uint32_t bits(Mask m) { return static_cast<uint32_t>(_mm256_movemask_ps(m)); }
     static Floats select(Mask m, Floats yes, Floats no) { return _mm256_blendv_ps(no, yes, m); }
     static Ints select(Mask m, Ints yes, Ints no) {
         return _mm256_castps_si256(
@@ -76,6 +78,11 @@ struct Vec256 {
         __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
         s = _mm_add_ps(s, _mm_movehl_ps(s, s));
         return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+    }
+    // out[i] = sum of a[i]
+    template <int n>
+    static void store_sums(float* out, const Floats (&a)[n]) {
+        for (int i = 0; i < n; ++i) out[i] = sum(a[i]);
     }
     static float largest(Floats a) {
         __m128 s = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));

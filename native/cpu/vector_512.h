@@ -28,6 +28,23 @@ struct Vec512 {
     static void store(void* p, Ints v) { _mm512_storeu_si512(p, v); }
     static Ints and_(Ints a, Ints b) { return _mm512_and_si512(a, b); }
     static Ints or_(Ints a, Ints b) { return _mm512_or_si512(a, b); }
+    static Ints xor_(Ints a, Ints b) { return _mm512_xor_si512(a, b); }
+    static Ints set16(int v) { return _mm512_set1_epi16(static_cast<short>(v)); }
+    // The low 16 bits of each word, twice.
+    static Ints twice16(Ints a) {
+        return _mm512_or_si512(_mm512_and_si512(a, _mm512_set1_epi32(0xffff)),
+                               _mm512_slli_epi32(a, 16));
+    }
+    // 8-bit codes: (code · ratio / 128 + offset) / 256, rounded down; ratio, offset: 16 bits.
+    static Ints scale_codes(Ints code, Ints ratio, Ints offset) {
+        const Ints high = set16(-256);
+        const Ints even =
+            _mm512_add_epi16(_mm512_mulhrs_epi16(_mm512_slli_epi16(code, 8), ratio), offset);
+        const Ints odd =
+            _mm512_add_epi16(_mm512_mulhrs_epi16(_mm512_and_si512(code, high), ratio), offset);
+        constexpr int a_and_b_or_c = 0xea;
+        return _mm512_ternarylogic_epi32(odd, high, _mm512_srli_epi16(even, 8), a_and_b_or_c);
+    }
     static Ints sub8(Ints a, Ints b) { return _mm512_sub_epi8(a, b); }
     static Ints sub32(Ints a, Ints b) { return _mm512_sub_epi32(a, b); }
     template <int n>
@@ -80,19 +97,24 @@ struct Vec512 {
         }
     }
 
+    static Floats abs(Floats a) { return _mm512_abs_ps(a); }
     static Floats add(Floats a, Floats b) { return _mm512_add_ps(a, b); }
     static Floats sub(Floats a, Floats b) { return _mm512_sub_ps(a, b); }
     static Floats div(Floats a, Floats b) { return _mm512_div_ps(a, b); }
     static Floats min(Floats a, Floats b) { return _mm512_min_ps(a, b); }
     static Floats max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
     static Ints to_int(Floats a) { return _mm512_cvtps_epi32(a); }
-    static Floats times_power_of_two(Floats a, Ints n) {
-        return _mm512_scalef_ps(a, _mm512_cvtepi32_ps(n));
+    using Whole = Floats;  // whole numbers
+    static Whole nearest(Floats a) {
+        return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     }
+    static Floats to_float(Whole a) { return a; }
+    static Floats times_power_of_two(Floats a, Whole n) { return _mm512_scalef_ps(a, n); }
     using Mask = __mmask16;
     static Mask greater(Floats a, Floats b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
     static Mask not_less(Floats a, Floats b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
     static bool any(Mask m) { return m != 0; }
+    static uint32_t bits(Mask m) { return m; }
     static Floats select(Mask m, Floats yes, Floats no) { return _mm512_mask_blend_ps(m, no, yes); }
     static Ints select(Mask m, Ints yes, Ints no) { return _mm512_mask_blend_epi32(m, no, yes); }
     static Ints count_from(int first) {
@@ -100,7 +122,34 @@ struct Vec512 {
             _mm512_set1_epi32(first),
             _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
     }
-    static float sum(Floats a) { return _mm512_reduce_add_ps(a); }
+    // In the order of store_sums: results do not depend on which rows came together.
+    static float sum(Floats a) {
+        a = add(a, _mm512_permute_ps(a, 0x4e));
+        a = add(a, _mm512_permute_ps(a, 0xb1));
+        const __m256 half =
+            _mm256_add_ps(_mm512_castps512_ps256(a),
+                          _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(a), 1)));
+        return _mm_cvtss_f32(
+            _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+    }
+    // out[i] = sum of a[i]
+    template <int n>
+    static void store_sums(float* out, const Floats (&a)[n]) {
+        if constexpr (n == 4) {
+            const Floats ab = add(_mm512_unpacklo_ps(a[0], a[1]), _mm512_unpackhi_ps(a[0], a[1]));
+            const Floats cd = add(_mm512_unpacklo_ps(a[2], a[3]), _mm512_unpackhi_ps(a[2], a[3]));
+            const __m512d l = _mm512_castps_pd(ab), r = _mm512_castps_pd(cd);
+            const Floats abcd = add(_mm512_castpd_ps(_mm512_unpacklo_pd(l, r)),
+                                    _mm512_castpd_ps(_mm512_unpackhi_pd(l, r)));
+            const __m256 half =
+                _mm256_add_ps(_mm512_castps512_ps256(abcd),
+                              _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(abcd), 1)));
+            _mm_storeu_ps(out,
+                          _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+        } else {
+            for (int i = 0; i < n; ++i) out[i] = sum(a[i]);
+        }
+    }
     static float largest(Floats a) { return _mm512_reduce_max_ps(a); }
     static Floats load_halves(const void* p) {
         return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)));

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "cpu/pack.h"
 
@@ -18,7 +19,7 @@ inline Floats fill(float x) { return Vec::broadcastf(&x); }
 // feel.
 inline Floats exp(Floats x) {
     x = Vec::min(fill(88.0f), Vec::max(fill(-87.0f), x));  // in this order a NaN stays one
-    const auto n = Vec::to_int(Vec::mul(x, fill(1.44269504f)));
+    const Vec::Whole n = Vec::nearest(Vec::mul(x, fill(1.44269504f)));
     const Floats whole = Vec::to_float(n);
     Floats r = Vec::fnma(whole, fill(0.693359375f), x);
     r = Vec::fnma(whole, fill(-2.12194440e-4f), r);
@@ -56,6 +57,27 @@ void geglu(const float* gate, const float* up, int count, float* out) {
     std::memcpy(out + i, g, static_cast<size_t>(count - i) * sizeof(float));
 }
 
+void add_weighted(const float* const* rows, const float* weights, int count, int n, float* out) {
+    constexpr int side_by_side = 4;
+    int i = 0;
+    const auto run = [&](auto vectors) {
+        for (; i + vectors() * Vec::lanes <= n; i += vectors() * Vec::lanes) {
+            Floats sums[vectors()];
+            for (int v = 0; v < vectors(); ++v) sums[v] = Vec::loadf(out + i + v * Vec::lanes);
+            for (int k = 0; k < count; ++k) {
+                const Floats weight = fill(weights[k]);
+                for (int v = 0; v < vectors(); ++v)
+                    sums[v] = Vec::fma(weight, Vec::loadf(rows[k] + i + v * Vec::lanes), sums[v]);
+            }
+            for (int v = 0; v < vectors(); ++v) Vec::storef(out + i + v * Vec::lanes, sums[v]);
+        }
+    };
+    run(std::integral_constant<int, side_by_side>{});
+    run(std::integral_constant<int, 1>{});
+    for (; i < n; ++i)
+        for (int k = 0; k < count; ++k) out[i] += weights[k] * rows[k][i];
+}
+
 // out[i * out_stride + o] = x[i] · w[o] for R x O rows of n floats, n a multiple of Vec::lanes.
 template <int R, int O>
 void dot_block(
@@ -71,8 +93,7 @@ void dot_block(
             for (int o = 0; o < O; ++o) sums[i][o] = Vec::fma(a, b[o], sums[i][o]);
         }
     }
-    for (int i = 0; i < R; ++i)
-        for (int o = 0; o < O; ++o) out[i * out_stride + o] = Vec::sum(sums[i][o]);
+    for (int i = 0; i < R; ++i) Vec::store_sums(out + i * out_stride, sums[i]);
 }
 
 // All pairs of rows, in blocks.

@@ -1,8 +1,8 @@
 """The fast products of every instruction set that this machine can run.
 
 Judge: NumPy's product of the de-quantised weights with activations rounded as the engine rounds
-them (8 bits in groups of 32), which leaves nothing but the order of float sums. How good the
-rounding itself is, test_linear.py says.
+them (8 bits in groups of 32), which leaves nothing but the order of float sums. Where weights are
+rounded too, their rounding is judged by itself. How good both are together, test_linear.py says.
 """
 
 import pickle
@@ -70,6 +70,31 @@ def rounded(x: npt.NDArray[np.float32]) -> F64:
     return product.reshape(x.shape)
 
 
+# The only one that rounds the weights of op_linear and op_logits once more.
+ROUNDS_WEIGHTS = "avx512vnni"
+
+
+def weights_seen(
+    native: Call, w: tuple[int, npt.NDArray[np.uint8]], values: npt.NDArray[np.floating]
+) -> F64:
+    """The weights as products see them, read off their products with one-hot rows.
+
+    They are rounded to 127 steps to the largest that an output's 256 inputs can be in their format,
+    up to twice the largest that there is, so that half a step is 1/127 of that.
+    """
+    if native("instruction_set") != ROUNDS_WEIGHTS:
+        return values.astype(np.float64)
+    inputs = values.shape[1]
+    seen: F64 = native("op_linear", w, np.eye(inputs, dtype=np.float32), "fast").T.astype(
+        np.float64
+    )
+    for k in range(0, inputs, 256):
+        exact = values[:, k : k + 256]
+        step = np.abs(exact).max(axis=1, keepdims=True) / 127
+        assert (np.abs(seen[:, k : k + 256] - exact) <= 1.05 * step).all()
+    return seen
+
+
 def product_error(
     native: Call,
     w: tuple[int, npt.NDArray[np.uint8]],
@@ -78,7 +103,7 @@ def product_error(
 ) -> float:
     """Largest error as a share of ‖x‖‖w‖."""
     got = native("op_linear", w, x, "fast")
-    x_seen, seen = rounded(x), values.astype(np.float64)
+    x_seen, seen = rounded(x), weights_seen(native, w, values)
     scale = np.linalg.norm(x_seen, axis=1)[:, None] * np.linalg.norm(seen, axis=1)[None, :]
     return float((np.abs(got - x_seen @ seen.T) / np.maximum(scale, 1e-30)).max())
 
@@ -241,7 +266,7 @@ def test_entropy_and_log_total_agree_with_float64(
         scale=1.0,
         compute="fast",
     )
-    z = 30 * np.tanh(rounded(h) @ values.astype(np.float64).T / 30) / temperature
+    z = 30 * np.tanh(rounded(h) @ weights_seen(native, e, values).T / 30) / temperature
     top = z.max(axis=1)
     p = np.exp(z - top[:, None])
     log_total = top + np.log(p.sum(axis=1))
