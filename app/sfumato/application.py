@@ -23,6 +23,7 @@ from sfumato.services.model import ModelService
 from sfumato.services.model_library import ModelLibrary
 from sfumato.services.motion import SystemMotion
 from sfumato.services.recordings import Recordings
+from sfumato.services.rewriting import Rewriting
 from sfumato.services.self_test import SelfTest
 from sfumato.services.settings import SettingsService
 from sfumato.services.single_instance import SingleInstance
@@ -55,6 +56,7 @@ class Parts:
     recordings: Recordings
     counter: TokenCounter
     summary: Summary
+    rewriting: Rewriting
     library: ModelLibrary
     self_test: SelfTest
     health: StoreHealth
@@ -97,6 +99,7 @@ def build(
     motion.ask()
     counter = TokenCounter(client, model, chats)
     summary = Summary(client, model, chats, generation, calls)
+    rewriting = Rewriting(client, model, chats, generation, calls, settings)
     library = ModelLibrary(settings, held=lambda: model.held)
     self_test = SelfTest(client, model, generation, library.predicted_step_ms)
     health = StoreHealth(calls)
@@ -109,6 +112,7 @@ def build(
         recordings,
         counter,
         summary,
+        rewriting,
         library,
         self_test,
         health,
@@ -127,6 +131,7 @@ def build(
         recordings=recordings,
         counter=counter,
         summary=summary,
+        rewriting=rewriting,
         library=library,
         self_test=self_test,
         health=health,

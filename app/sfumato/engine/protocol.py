@@ -94,7 +94,8 @@ class Generate(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Answer a conversation whose last message is the user's, or continue its last answer.
 
     start, pinned: first block only, [canvas] ids; -1 in `start` is noise, -1 in `pinned` is free
-    (MODEL.md 7.2). `turn` comes back in every event of this answer.
+    (MODEL.md 7.2). `words` are pinned from the first free position on. `turn` comes back in every
+    event of this answer.
     """
 
     turn: int
@@ -105,6 +106,7 @@ class Generate(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     max_blocks: int = 16
     start: list[int] | None = None
     pinned: list[int] | None = None
+    words: str = ""
     continue_answer: bool = False  # the last message is an assistant's, go on where it ends
     pace_ms: float = 0.0  # a step takes at least so long: a small model can be watched
 

@@ -66,8 +66,8 @@ class Session:
         is committed stays. Raises GenerationError before the first event if the request cannot be
         answered (ContextFullError: it is too long), and NativeError where the device fails.
         """
-        run = _Run(request, request.sampler or self._sampler)
         prompt = self._prompt(request)
+        run = _Run(request, request.sampler or self._sampler, self._pinned(request))
         reused = self._keep_common_prefix(prompt)
         if not self._prefill(prompt[reused:], stopped):
             yield run.finished("stopped", self._peak_bytes())
@@ -113,6 +113,22 @@ class Session:
                 "new chat, shorten the messages, or load the model with a longer context."
             )
         return prompt
+
+    def _pinned(self, request: Generate) -> list[int] | None:
+        """[canvas] ids with the request's words in place; raises GenerationError without room."""
+        if not request.words:
+            return request.pinned
+        pinned = list(request.pinned or [-1] * self._model.canvas_length)
+        free = [at for at, id_ in enumerate(pinned) if id_ < 0]
+        ids = self._tokenizer.encode_text(request.words)
+        if len(ids) > len(free):
+            raise GenerationError(
+                f"The words take {len(ids):,} tokens and there is room for {len(free):,}; write "
+                "fewer words or select more text."
+            )
+        for at, id_ in zip(free, ids, strict=False):
+            pinned[at] = id_
+        return pinned
 
     def _keep_common_prefix(self, prompt: list[int]) -> int:
         """Forget what the cache holds beyond its common prefix with `prompt`; its length."""
@@ -238,7 +254,7 @@ class Session:
 class _Run:
     """What one answer has done so far."""
 
-    def __init__(self, request: Generate, sampler: SamplerConfig) -> None:
+    def __init__(self, request: Generate, sampler: SamplerConfig, pinned: list[int] | None) -> None:
         self.turn = request.turn
         self.sampler = sampler
         self.seed = secrets.randbelow(1 << 31) if request.seed is None else request.seed
@@ -251,7 +267,7 @@ class _Run:
         self.step_ms = 0.0
         self.steps = 0
         self.tokens = 0
-        self._first = (request.start, request.pinned)
+        self._first = (request.start, pinned)
         self._began = time.perf_counter()
 
     @property

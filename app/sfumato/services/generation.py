@@ -222,7 +222,7 @@ class Generation(QObject):
             turn=self._turn,
             messages=shortened(as_turns(chat, path), self._left_out),
             thinking=chat.thinking,
-            sampler=self._sampler(chat),
+            sampler=self.sampler_of(chat),
             seed=chat.sampler.seed,
             continue_answer=going_on,
             pace_ms=GUIDE_PACE_MS if self._model.is_guide else 0.0,
@@ -236,7 +236,7 @@ class Generation(QObject):
         self.began.emit(answer)
         self._send_waiting()
 
-    def _sampler(self, chat: Chat) -> SamplerConfig | None:
+    def sampler_of(self, chat: Chat) -> SamplerConfig | None:
         """The model's own defaults with what was changed for this chat; None for no change."""
         changed = {
             name: value
@@ -302,18 +302,7 @@ class Generation(QObject):
     def _record(self, answer: Answer, event: Denoised) -> None:
         if not self._settings.current.keep_recordings:
             return
-        answer.recording.append(
-            StepRecord(
-                step=event.step,
-                ids=event.ids,
-                pieces=event.pieces,
-                entropy=event.entropy,
-                accepted=event.accepted,
-                mean_entropy=event.mean_entropy,
-                ms=event.ms,
-                noise_pieces=event.noise_pieces,
-            )
-        )
+        answer.recording.append(step_record(event))
 
     def _commit(self, answer: Answer, event: Committed) -> None:
         block = answer.first_block + event.block
@@ -386,6 +375,19 @@ class Generation(QObject):
             otherwise=refused,
         )
         self.busy_changed.emit(False)
+
+
+def step_record(event: Denoised) -> StepRecord:
+    return StepRecord(
+        step=event.step,
+        ids=event.ids,
+        pieces=event.pieces,
+        entropy=event.entropy,
+        accepted=event.accepted,
+        mean_entropy=event.mean_entropy,
+        ms=event.ms,
+        noise_pieces=event.noise_pieces,
+    )
 
 
 def as_turns(chat: Chat, path: Sequence[Message]) -> list[protocol.Message]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from sfumato.store.types import (
     Block,
     Conversation,
     Message,
+    NewBlock,
     Spans,
     State,
 )
@@ -242,6 +243,34 @@ def edit_message(db: sqlite3.Connection, message_id: int, text: str) -> Message:
     return get_message(db, new_id)
 
 
+def add_rewritten(
+    db: sqlite3.Connection, message_id: int, made: Mapping[int, NewBlock], stats: AnswerStats
+) -> Message:
+    """A version of an answer with some of its blocks replaced; the others come with recordings."""
+    old = get_message(db, message_id)
+    # Not the original's end, but it is as much of an answer as the original was.
+    state: State = "finished" if old.state == "finished" else "stopped"
+    new_id = _insert(db, old.chat_id, old.parent_id, "assistant", state, "")
+    for block in load_blocks(db, message_id):
+        source = made.get(block.position, block)
+        append_block(
+            db,
+            new_id,
+            block.position,
+            source.text,
+            thinking=source.thinking,
+            ids=source.ids,
+            steps=source.steps,
+            settled=source.settled,
+            mean_entropy=source.mean_entropy,
+            ms=source.ms,
+        )
+        if block.position not in made:
+            _copy_recording(db, message_id, new_id, block.position)
+    _save_stats(db, new_id, stats)
+    return get_message(db, new_id)
+
+
 def choose_version(db: sqlite3.Connection, message_id: int) -> Conversation:
     """Show this message: the path leads to it, and below it where it led last (‹ 2/3 ›)."""
     chat_id = _chat_of(db, message_id)
@@ -355,6 +384,15 @@ def _copy_message(
         (new_id, source_id),
     )
     return new_id
+
+
+def _copy_recording(db: sqlite3.Connection, source_id: int, new_id: int, position: int) -> None:
+    db.execute(
+        "INSERT INTO recordings.recordings (message_id, block, bytes, data)"
+        " SELECT ?, block, bytes, data FROM recordings.recordings"
+        " WHERE message_id = ? AND block = ?",
+        (new_id, source_id, position),
+    )
 
 
 def _insert(

@@ -115,6 +115,19 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     ms: float
 
 
+class NewBlock(msgspec.Struct, frozen=True, kw_only=True):
+    """What takes the place of a block in another version of its answer."""
+
+    text: str
+    thinking: str
+    ids: tuple[int, ...]
+    kept: int  # ids before the first stop token
+    steps: int
+    settled: bool
+    mean_entropy: float  # nats
+    ms: float
+
+
 class SearchHit(msgspec.Struct, frozen=True, kw_only=True):
     chat_id: int
     message_id: int | None  # None: the title matched

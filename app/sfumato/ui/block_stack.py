@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterator, Sequence
 
 from PySide6.QtCore import QPoint, QPointF, QRect, Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from sfumato.store.types import Spans
 from sfumato.ui.code_block import CodeBlock
@@ -26,6 +26,7 @@ class BlockStack(QWidget):
 
     link_clicked = Signal(str, str)
     link_hovered = Signal(str)
+    text_made = Signal(object)  # a view whose text can be selected
 
     def __init__(
         self,
@@ -83,6 +84,7 @@ class BlockStack(QWidget):
         if isinstance(block, Code):
             code = CodeBlock(self._theme, block, self)
             code.show()
+            self.text_made.emit(code.text_view)
             return code
         if isinstance(block, Math) and (drawn := self._make_math(block.source, at)):
             return drawn
@@ -92,6 +94,7 @@ class BlockStack(QWidget):
         view.link_hovered.connect(self.link_hovered)
         self._fill(view, block, at)
         view.show()
+        self.text_made.emit(view)
         return view
 
     def _make_math(self, source: str, at: int) -> MathView | None:
@@ -146,14 +149,16 @@ class BlockStack(QWidget):
     def mark_words(self, query: str) -> QRect | None:
         """See found_words; the first place in coordinates of the stack."""
         first = None
-        for view in self._views:
-            if isinstance(view, MathView):
-                continue
-            text = view.text_view if isinstance(view, CodeBlock) else view
+        for text in self.text_views():
             place = mark_words(text, query, self._theme.colors.selection)
             if place is not None and first is None:
                 first = place.translated(text.mapTo(self, QPoint(0, 0)))
         return first
+
+    def text_views(self) -> list[ProseView | QPlainTextEdit]:
+        """The views whose text can be selected, in order."""
+        texts = [view for view in self._views if not isinstance(view, MathView)]
+        return [text.text_view if isinstance(text, CodeBlock) else text for text in texts]
 
     def shown_text(self) -> str:
         """What can be read, a line a paragraph; formulas are their source."""

@@ -40,7 +40,7 @@ GRID_TINT = 0.6  # of the tint under running text: a whole grid of it would be l
 
 Layout = Literal["flow", "grid"]
 Source = Literal["draft", "noise"]  # the most probable tokens, or what the model really holds
-Tint = Literal["ink", "settledness"]
+Tint = Literal["ink", "settledness", "free"]  # free: what is not pinned has a ground
 
 
 class CanvasView(QWidget):
@@ -264,6 +264,11 @@ class CanvasView(QWidget):
                 for rect in shape.rects[position]:
                     y = round(rect.bottom())
                     painter.drawLine(QPointF(rect.left(), y), QPointF(rect.right(), y))
+        if self._tint == "free":
+            for position, rects in enumerate(shape.rects):
+                if not self._pinned[position]:
+                    for rect in rects:
+                        painter.fillRect(rect.adjusted(0, 2, 0, 1), colors.selection)
         shades = [mix(colors.smoke, colors.ink, step / 16) for step in range(17)]
         settled = self._tint == "settledness"
         for position, runs in enumerate(shape.glyphs):

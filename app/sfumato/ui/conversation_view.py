@@ -50,6 +50,7 @@ class ConversationView(QAbstractScrollArea):
     edited = Signal(int, str)
     link_clicked = Signal(str, str)
     link_hovered = Signal(str)
+    text_made = Signal(object)  # a view of an answer's text
 
     def __init__(
         self, theme: Theme, has_recording: Callable[[int], bool], parent: QWidget | None = None
@@ -147,6 +148,17 @@ class ConversationView(QAbstractScrollArea):
                 return self._widget(entry)
         return None
 
+    def shown_widget(self, message_id: int) -> MessageWidget | None:
+        """The message's widget, if there is one."""
+        found = (w for key, w in self._widgets.items() if key[0] == message_id)
+        return next(found, None)
+
+    def close_panels(self, kind: type[QWidget]) -> None:
+        """Show the text again wherever a panel of this kind stands."""
+        for widget in list(self._widgets.values()):
+            if isinstance(widget.panel, kind):
+                widget.set_panel(None)
+
     def close_open(self, focused: QWidget | None) -> bool:
         """Close the editor or recording that has the focus, or the only one that is open."""
         open_ones = [widget for widget in self._widgets.values() if widget.has_open_part]
@@ -224,6 +236,7 @@ class ConversationView(QAbstractScrollArea):
             widget.edited.connect(self.edited)
             widget.link_clicked.connect(self.link_clicked)
             widget.link_hovered.connect(self.link_hovered)
+            widget.text_made.connect(self.text_made)
             widget.resized.connect(lambda: self._message_resized(key))
             self._widgets[key] = widget
         else:

@@ -33,6 +33,7 @@ from sfumato.services.generation import Answer, Generation
 from sfumato.services.model import ModelService
 from sfumato.services.model_library import ModelLibrary
 from sfumato.services.recordings import Recordings
+from sfumato.services.rewriting import Rewriting
 from sfumato.services.self_test import Report, SelfTest
 from sfumato.services.settings import SettingsService
 from sfumato.services.store_health import StoreHealth
@@ -50,6 +51,8 @@ from sfumato.ui.gpu_dialog import GpuDialog
 from sfumato.ui.markdown import misleading, safe_target, shown_address
 from sfumato.ui.models_page import ModelsPage
 from sfumato.ui.recording_view import RecordingView
+from sfumato.ui.rewriter import KEYS as REWRITE_KEYS
+from sfumato.ui.rewriter import Rewriter
 from sfumato.ui.settings_dialog import DOWNLOADS, SettingsDialog
 from sfumato.ui.settled_view import SettledView
 from sfumato.ui.spoken import spoken
@@ -78,6 +81,7 @@ class MainWindow(QMainWindow):
         recordings: Recordings,
         counter: TokenCounter,
         summary: Summary,
+        rewriting: Rewriting,
         library: ModelLibrary,
         self_test: SelfTest,
         health: StoreHealth,
@@ -92,6 +96,7 @@ class MainWindow(QMainWindow):
         self._recordings = recordings
         self._counter = counter
         self._summary = summary
+        self._rewriting = rewriting
         self._library = library
         self._self_test = self_test
         self._health = health
@@ -110,6 +115,7 @@ class MainWindow(QMainWindow):
         self.welcome = Welcome(theme)
         self.conversation = ConversationView(theme, recordings.has)
         self.banner = Banner(theme)
+        self.rewriter = Rewriter(theme, self.conversation, rewriting, self.banner)
         self.composer = Composer(theme)
         self.status = StatusLine(theme)
         self.tray = Tray(self)
@@ -263,6 +269,7 @@ class MainWindow(QMainWindow):
             ("Ctrl++", lambda: self._zoom(1)),
             ("Ctrl+-", lambda: self._zoom(-1)),
             ("Ctrl+0", lambda: self._zoom(0)),
+            (REWRITE_KEYS, self.rewriter.open),
             ("Ctrl+Shift+C", self._copy_conversation),
             ("Ctrl+Shift+G", self._toggle_grid),
             ("Alt+Up", lambda: self.conversation.go_to_message(-1)),
@@ -534,6 +541,8 @@ class MainWindow(QMainWindow):
     def _stop(self) -> None:
         if self._summary.running:
             self._summary.cancel()
+        elif self._rewriting.under_way is not None:
+            self._rewriting.stop()
         else:
             self._generation.stop()
 
@@ -792,6 +801,11 @@ class MainWindow(QMainWindow):
     def _escape(self) -> None:
         if self._first_run_shown:
             self.first_run.close_run()
+            return
+        if self.rewriter.close():
+            return
+        if self._rewriting.under_way is not None:
+            self._rewriting.stop()
             return
         if self.conversation.close_open(self.focusWidget()):
             return

@@ -31,6 +31,7 @@ class MessageWidget(QFrame):  # a frame, because screen readers pass over plain 
     edited = Signal(int, str)
     link_clicked = Signal(str, str)
     link_hovered = Signal(str)
+    text_made = Signal(object)  # a view of the answer's text
     resized = Signal()
 
     def __init__(
@@ -89,6 +90,7 @@ class MessageWidget(QFrame):  # a frame, because screen readers pass over plain 
         self._stack = BlockStack(self._theme, self, name=self._who)
         self._stack.link_clicked.connect(self.link_clicked)
         self._stack.link_hovered.connect(self.link_hovered)
+        self._stack.text_made.connect(self.text_made)
         self._building = self._build(self._stack)
         if message.role == "system":
             self._note(self.tr("Summary of the earlier chat; the model reads it with each prompt"))
@@ -195,6 +197,10 @@ class MessageWidget(QFrame):  # a frame, because screen readers pass over plain 
             self._thought.show_markdown(self.message.thinking, self.message.unsettled_thinking)
         self._thought.setVisible(shown)
         self.resized.emit()
+
+    def text_views(self) -> list[ProseView | QPlainTextEdit]:
+        """The views that show the text of an answer, in order."""
+        return self._stack.text_views() if self._stack is not None else []
 
     def mark_words(self, query: str) -> QRect | None:
         """Show where the words of a search stand; the first place, if there is one."""

@@ -38,6 +38,7 @@ class ShortcutsPage(Page):
             ("Shift+Enter", self.tr("New line")),
             ("Esc", self.tr("Stop the answer; close what is open")),
             ("Alt+↑  Alt+↓", self.tr("Previous or next message")),
+            ("Ctrl+R", self.tr("Rewrite the selected words of an answer")),
             ("Ctrl+Shift+C", self.tr("Copy the conversation")),
             ("Ctrl+Shift+G", self.tr("Canvas as text or as a grid")),
             ("F2", self.tr("Rename the chat or folder (in the list)")),
