@@ -326,6 +326,7 @@ class Rewriting(QObject):
             device=loaded.device if loaded else old.device,
             seed=run.seed,
             reason=old.reason,
+            rewritten=True,
         )
         limit = self._settings.current.recordings_limit_bytes
 

@@ -66,6 +66,7 @@ class AnswerStats(msgspec.Struct, frozen=True, kw_only=True):
     device: str = ""
     seed: int | None = None
     reason: str = ""  # end | stopped | length | context
+    rewritten: bool = False  # a part of another version was: tokens and steps are of that part
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):

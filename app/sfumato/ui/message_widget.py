@@ -163,8 +163,10 @@ class MessageWidget(QFrame):  # a frame, because screen readers pass over plain 
         stats = self.message.stats
         if not stats.tokens:
             return ""
-        parts = [self.tr("%n token(s)", "", stats.tokens), self.tr("%n step(s)", "", stats.steps)]
-        return " · ".join(parts)
+        tokens = self.tr("%n token(s)", "", stats.tokens)
+        if stats.rewritten:
+            tokens = self.tr("%n token(s) rewritten", "", stats.tokens)
+        return " · ".join((tokens, self.tr("%n step(s)", "", stats.steps)))
 
     def _fill_menu(self, menu: QMenu) -> None:
         entries = [("copy-markdown", self.tr("Copy conversation"))]

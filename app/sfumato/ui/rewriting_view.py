@@ -54,35 +54,32 @@ class RewritingView(QWidget):
         gap = self._run.gap
         text = gap.block.text
         parts = [in_words(part) for part in (text[: gap.start], gap.text, text[gap.stop :])]
-        self._show(
-            [piece for part in parts for piece in part],
-            b"".join(
-                bytes([value]) * len(part)
-                for value, part in zip((0, SMOKE_BYTE, 0), parts, strict=True)
-            ),
-            b"".join(
-                bytes([value]) * len(part) for value, part in zip((1, 0, 1), parts, strict=True)
-            ),
-        )
+        first = len(parts[0])
+        end = first + len(parts[1])
+        pieces = [piece for part in parts for piece in part]
+        entropy = bytes(SMOKE_BYTE if first <= at < end else 0 for at in range(len(pieces)))
+        self._show(pieces, entropy, first, end)
 
     def show_step(self, event: Denoised) -> None:
-        # A word that was asked for is pinned as well, but its place is in the gap.
         entropy = bytes(
             0 if pinned else max(value, OPEN_BYTE)
             for value, pinned in zip(event.entropy, event.pinned, strict=True)
         )
-        self._show(readable(event.pieces), entropy, event.pinned)
+        gap = self._run.gap
+        self._show(readable(event.pieces), entropy, gap.first, gap.end)
 
-    def _show(self, pieces: list[str], entropy: bytes, pinned: bytes) -> None:
+    def _show(self, pieces: list[str], entropy: bytes, first: int, end: int) -> None:
+        """`first` and `end` of the gap, which is pinned itself where words were asked for."""
         run = self._run
         before, after = in_words(run.before), in_words(run.after)
-        if not run.before:  # a canvas may begin with what an answer does not
-            while pieces and not pieces[0].strip():
-                pieces, entropy, pinned = pieces[1:], entropy[1:], pinned[1:]
+        flags = bytes(not first <= at < end for at in range(len(pieces)))
+        shown = [*before, *pieces, *after]
         self.canvas.show_step(
-            [*before, *pieces, *after],
+            shown,
             bytes(len(before)) + entropy + bytes(len(after)),
-            b"\1" * len(before) + pinned + b"\1" * len(after),
+            b"\1" * len(before) + flags + b"\1" * len(after),
+            # What stands still does not come into focus first.
+            at_once=len(shown) != len(self.canvas.pieces),
         )
         parts = [self.tr("Rewriting %n token(s)", "", run.tokens)]
         if len(run.gaps) > 1:
