@@ -1398,6 +1398,13 @@
    <source>Summary of the earlier chat; the model reads it with each prompt</source>
    <translation>Zusammenfassung des früheren Gesprächs; das Modell liest sie bei jeder Frage mit</translation>
   </message>
+  <message numerus="yes">
+   <source>%n token(s) rewritten</source>
+   <translation>
+    <numerusform>%n Token neu geschrieben</numerusform>
+    <numerusform>%n Token neu geschrieben</numerusform>
+   </translation>
+  </message>
  </context>
  <context>
   <name>ModelButton</name>
@@ -1699,6 +1706,137 @@
   </message>
  </context>
  <context>
+  <name>RewriteBar</name>
+  <message>
+   <source>Rewrite …</source>
+   <translation>Neu schreiben …</translation>
+  </message>
+  <message>
+   <source>Rewrite selection</source>
+   <translation>Auswahl neu schreiben</translation>
+  </message>
+  <message>
+   <source>Begin with these words (optional)</source>
+   <translation>Mit diesen Wörtern beginnen (optional)</translation>
+  </message>
+  <message>
+   <source>Words that the new text begins with, optional</source>
+   <translation>Wörter, mit denen der neue Text beginnt, optional</translation>
+  </message>
+  <message>
+   <source>Rewrite</source>
+   <translation>Neu schreiben</translation>
+  </message>
+  <message>
+   <source>The model writes the selection anew; all else is pinned</source>
+   <translation>Das Modell schreibt die Auswahl neu, alles andere bleibt stehen</translation>
+  </message>
+  <message>
+   <source>Close</source>
+   <translation>Schließen</translation>
+  </message>
+ </context>
+ <context>
+  <name>Rewriter</name>
+  <message>
+   <source>Select words of an answer to rewrite them.</source>
+   <translation>Wähle Wörter einer Antwort aus, um sie neu zu schreiben.</translation>
+  </message>
+  <message>
+   <source>These words cannot be found in the answer's own text; select others.</source>
+   <translation>Diese Wörter lassen sich im Text der Antwort nicht finden; wähle andere aus.</translation>
+  </message>
+  <message>
+   <source>Rewrite selection …</source>
+   <translation>Auswahl neu schreiben …</translation>
+  </message>
+  <message>
+   <source>Rewriting the selection</source>
+   <translation>Die Auswahl wird neu geschrieben</translation>
+  </message>
+  <message>
+   <source>Rewritten; the earlier version is kept</source>
+   <translation>Neu geschrieben; die frühere Fassung bleibt</translation>
+  </message>
+  <message>
+   <source>The model wrote the same words again, so nothing was changed; give it words to begin with, or select more.</source>
+   <translation>Das Modell hat dieselben Wörter noch einmal geschrieben, also hat sich nichts geändert; gib ihm Wörter vor oder wähle mehr aus.</translation>
+  </message>
+ </context>
+ <context>
+  <name>Rewriting</name>
+  <message>
+   <source>The recording of this answer is gone, and with it which tokens the words are; try the answer again to have a new one.</source>
+   <translation>Die Aufzeichnung dieser Antwort fehlt, und mit ihr, welche Token die Wörter sind; lass die Antwort noch einmal schreiben.</translation>
+  </message>
+  <message>
+   <source>This part was written together with a thought, which cannot be held still; try the whole answer again.</source>
+   <translation>Dieser Teil entstand zusammen mit einem Gedanken, der sich nicht festhalten lässt; lass die ganze Antwort noch einmal schreiben.</translation>
+  </message>
+  <message>
+   <source>These words cannot be found among the tokens of the answer; try the whole answer again.</source>
+   <translation>Diese Wörter lassen sich unter den Token der Antwort nicht finden; lass die ganze Antwort noch einmal schreiben.</translation>
+  </message>
+  <message>
+   <source>No model is loaded that could rewrite this; load one.</source>
+   <translation>Kein Modell ist geladen, das dies neu schreiben könnte; lade eines.</translation>
+  </message>
+  <message>
+   <source>Something else is being written; wait until it is done.</source>
+   <translation>Es wird gerade etwas anderes geschrieben; warte, bis es fertig ist.</translation>
+  </message>
+  <message>
+   <source>This answer is of another model, {model}; load that one to rewrite it.</source>
+   <translation>Diese Antwort ist von einem anderen Modell, {model}; lade dieses, um sie neu zu schreiben.</translation>
+  </message>
+  <message>
+   <source>Select words of an answer to rewrite them.</source>
+   <translation>Wähle Wörter einer Antwort aus, um sie neu zu schreiben.</translation>
+  </message>
+  <message>
+   <source>The tokens of this answer are not those of the model that is loaded; load the model that wrote it.</source>
+   <translation>Die Token dieser Antwort sind nicht die des geladenen Modells; lade das Modell, das sie geschrieben hat.</translation>
+  </message>
+  <message>
+   <source>No tokens are kept of this answer, because it was edited or imported; try the answer again to have a new one.</source>
+   <translation>Von dieser Antwort sind keine Token aufbewahrt, weil sie bearbeitet oder importiert wurde; lass die Antwort noch einmal schreiben.</translation>
+  </message>
+  <message>
+   <source>The model ended the answer within the selection, so nothing was changed; try once more or select more.</source>
+   <translation>Das Modell hat die Antwort innerhalb der Auswahl beendet, also hat sich nichts geändert; versuch es noch einmal oder wähle mehr aus.</translation>
+  </message>
+  <message>
+   <source>The model wrote nothing there, so nothing was changed; try once more.</source>
+   <translation>Das Modell hat dort nichts geschrieben, also hat sich nichts geändert; versuch es noch einmal.</translation>
+  </message>
+ </context>
+ <context>
+  <name>RewritingView</name>
+  <message>
+   <source>The answer; the selection is being rewritten</source>
+   <translation>Die Antwort; die Auswahl wird neu geschrieben</translation>
+  </message>
+  <message>
+   <source>Stop; the answer stays as it was</source>
+   <translation>Anhalten; die Antwort bleibt, wie sie war</translation>
+  </message>
+  <message numerus="yes">
+   <source>Rewriting %n token(s)</source>
+   <translation>
+    <numerusform>%n Token wird neu geschrieben</numerusform>
+    <numerusform>%n Token werden neu geschrieben</numerusform>
+   </translation>
+  </message>
+  <message>
+   <source>part %1 of %2</source>
+   <translation>Teil %1 von %2</translation>
+  </message>
+  <message>
+   <source>step %1</source>
+   <translation>Schritt %1</translation>
+  </message>
+ </context>
+ <context>
   <name>Screen</name>
   <message>
    <source>Continue</source>
@@ -1963,6 +2101,10 @@
   <message>
    <source>Collapse or open a folder (in the list)</source>
    <translation>Ordner zu- oder aufklappen (in der Liste)</translation>
+  </message>
+  <message>
+   <source>Rewrite the selected words of an answer</source>
+   <translation>Ausgewählte Wörter einer Antwort neu schreiben</translation>
   </message>
  </context>
  <context>

@@ -61,6 +61,23 @@
     <numerusform>%n steps</numerusform>
    </translation>
   </message>
+  <message numerus="yes">
+   <source>%n token(s) rewritten</source>
+   <translation>
+    <numerusform>%n token rewritten</numerusform>
+    <numerusform>%n tokens rewritten</numerusform>
+   </translation>
+  </message>
+ </context>
+ <context>
+  <name>RewritingView</name>
+  <message numerus="yes">
+   <source>Rewriting %n token(s)</source>
+   <translation>
+    <numerusform>Rewriting %n token</numerusform>
+    <numerusform>Rewriting %n tokens</numerusform>
+   </translation>
+  </message>
  </context>
  <context>
   <name>SelfTestView</name>
