@@ -311,6 +311,23 @@ def test_start_and_pins_belong_to_the_first_block(tokenizer):
     assert (model.start, model.pinned) == (None, None)
 
 
+def test_words_are_pinned_from_the_first_free_position_on(tokenizer):
+    words = tokenizer.encode_text(" hello there")
+    model = fake_model(tokenizer, "A canvas.")
+    events = ask(session_of(tokenizer, model), words=" hello there", pinned=[500, 501] + [-1] * 14)
+    expected = [500, 501, *words]
+    assert of_type(events, Committed)[0].ids[: len(expected)] == expected
+    flags = b"\1" * len(expected) + bytes(16 - len(expected))
+    assert {step.pinned for step in of_type(events, Denoised)} == {flags}
+
+
+def test_words_without_room_are_refused_with_numbers(tokenizer):
+    count = len(tokenizer.encode_text(" hello there"))
+    pinned = [500] * 15 + [-1]
+    with pytest.raises(GenerationError, match=f"take {count} tokens and there is room for 1;"):
+        ask(session_of(tokenizer, fake_model(tokenizer)), words=" hello there", pinned=pinned)
+
+
 @pytest.mark.parametrize("name", ["start", "pinned"])
 def test_a_canvas_of_another_length_is_refused(tokenizer, name):
     with pytest.raises(GenerationError, match="has 3 cells, not 16"):
@@ -472,6 +489,13 @@ def test_pinned_words_are_in_every_draft_and_in_the_text(model_path, tokenizer):
     for event in [*of_type(events, Denoised), *of_type(events, Committed)]:
         assert event.ids[4 : 4 + len(word)] == word
     assert of_type(events, Denoised)[0].pinned == bytes(id_ >= 0 for id_ in pinned)
+
+
+def test_a_canvas_that_is_pinned_throughout_settles(model_path):
+    events = ask(open_session(model_path), pinned=[500] * 16, max_blocks=1)
+    (committed,) = of_type(events, Committed)
+    assert committed.ids == [500] * 16
+    assert committed.settled
 
 
 @pytest.mark.parametrize("room", range(14, 52))

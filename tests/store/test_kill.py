@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 from sfumato.store import Store, backups, chats, database, messages, migrations, repair, search
+from sfumato.store.types import AnswerStats, NewBlock
 
 from . import damage
 
@@ -281,3 +282,43 @@ def test_two_processes_cannot_have_the_store_and_a_killed_one_lets_go(folder):
     process.join()
     with Store.open(folder) as store:
         assert [chat.title for chat in store.read(chats.list_chats)] == ["kept"]
+
+
+def rewrite_answers(pipe: Connection, folder: Path) -> None:
+    with Store.open(folder) as store:
+        chat = store.write(chats.create_chat)
+        prompt = store.write(messages.add_prompt, chat.id, "Hello")
+        answer = store.write(messages.begin_answer, prompt.id)
+        for position in range(3):
+            store.write(messages.append_block, answer.id, position, f"[{position}]", ids=range(256))
+        store.write(messages.finish_answer, answer.id, "finished")
+        pipe.send((chat.id, answer.id, "[0][1][2]"))
+        for n in itertools.count():
+            made = NewBlock(
+                text=f"<{n}>",
+                thinking="",
+                ids=tuple(range(n, n + 256)),
+                kept=256,
+                steps=3,
+                settled=True,
+                mean_entropy=0.0,
+                ms=1.0,
+            )
+            new = store.write(messages.add_rewritten, answer.id, {1: made}, AnswerStats())
+            pipe.send((chat.id, new.id, f"[0]<{n}>[2]"))
+
+
+def test_a_kill_while_answers_are_rewritten_leaves_whole_versions_only(folder):
+    for acknowledgements, delay_s in moments(9, 12, 0.01):
+        versions = run_and_kill(rewrite_answers, folder, acknowledgements, delay_s)
+        with Store.open(folder) as store:
+            (_, first, _), (_, newest, _) = versions[0], versions[-1]
+            for _, message_id, text in versions:
+                answer = store.read(messages.get_message, message_id)
+                assert (answer.text, answer.state) == (text, "finished")
+            stored = store.read(messages.get_message, first).versions
+            assert len(stored) - len(versions) in (0, 1)
+            for message_id in stored:
+                blocks = store.read(messages.load_blocks, message_id)
+                assert [len(block.ids) for block in blocks] == [256] * 3
+            assert newest in stored

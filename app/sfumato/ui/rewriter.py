@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QObject, QPoint, Qt, QTimer
 from PySide6.QtGui import QAction, QKeySequence, QTextCursor
 from PySide6.QtWidgets import QMenu, QPlainTextEdit
+from shiboken6 import isValid
 
 from sfumato.engine.protocol import Denoised
 from sfumato.errors import KnownError
@@ -65,13 +66,13 @@ class Rewriter(QObject):
 
     def _watch(self, text: TextView) -> None:
         text.selectionChanged.connect(lambda: self._take_selection(text))
-        text.destroyed.connect(lambda: self._forget(text))
+        text.destroyed.connect(self.bar.hide)
         text.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         text.customContextMenuRequested.connect(lambda point: self._open_menu(text, point))
 
     def _take_selection(self, text: TextView) -> None:
         if text.textCursor().hasSelection():
-            before, self._text = self._text, text
+            before, self._text = self._living, text
             if before is not None and before is not text:
                 cursor = before.textCursor()
                 cursor.clearSelection()
@@ -81,15 +82,15 @@ class Rewriter(QObject):
         self.bar.hide()
         self._timer.start()
 
-    def _forget(self, text: TextView) -> None:
-        if text is self._text:
-            self._text = None
-            self.bar.hide()
+    @property
+    def _living(self) -> TextView | None:
+        """A conversation drops the widgets of what is far away or looks different now."""
+        return self._text if self._text is not None and isValid(self._text) else None
 
     def _selected(self) -> _Selected:
         """What is to be rewritten. Raises KnownError: why it cannot be."""
         nothing = KnownError(self.tr("Select words of an answer to rewrite them."))
-        text = self._text
+        text = self._living
         if text is None or not text.isVisible():
             raise nothing
         widget = _message_of(text)
@@ -170,7 +171,7 @@ class Rewriter(QObject):
 
     def _place(self) -> None:
         """Under the end of the selection, or above its begin where there is no room."""
-        text, bar = self._text, self.bar
+        text, bar = self._living, self.bar
         if text is None or bar.isHidden():
             return
         view = self._conversation.viewport()
