@@ -56,6 +56,7 @@ class Rewriter(QObject):
         self._timer.timeout.connect(self.offer)
         conversation.text_made.connect(self._watch)
         conversation.verticalScrollBar().valueChanged.connect(lambda _: self._place())
+        conversation.verticalScrollBar().rangeChanged.connect(lambda *_: self._place())
         rewriting.began.connect(self._show)
         rewriting.stepped.connect(self._show_step)
         rewriting.ended.connect(self._end)
