@@ -50,7 +50,7 @@ void linear(const Context& context, const LinearArgs& a) {
                    rows.rows,
                    p->out.data + panel * panel_outputs,
                    p->out.width,
-                   Weights::rounded,
+                   Weights::exact,
                    next);
     });
 }

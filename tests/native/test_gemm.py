@@ -1,12 +1,10 @@
 """The fast products of every instruction set that this machine can run.
 
 Judge: NumPy's product of the de-quantised weights with activations rounded as the engine rounds
-them (8 bits in groups of 32), which leaves nothing but the order of float sums. Where weights are
-rounded too, their rounding is judged by itself. How good both are together, test_linear.py says.
+them (8 bits in groups of 32), which leaves nothing but the order of float sums. How good the
+rounding itself is, test_linear.py says.
 """
 
-import pickle
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,18 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from gguf import GGMLQuantizationType
-from instruction_sets import ISAS, names
+from instruction_sets import ISAS, extension
 from matrices import TYPES, matrix, normal
-
-# One child serves all tests of an instruction set.
-CHILD = """
-import pickle, sys
-from sfumato.engine import _native
-while True:
-    name, args, options = pickle.load(sys.stdin.buffer)
-    pickle.dump(getattr(_native, name)(*args, **options), sys.stdout.buffer)
-    sys.stdout.buffer.flush()
-"""
 
 Call = Callable[..., Any]
 F64 = npt.NDArray[np.float64]
@@ -36,27 +24,8 @@ F64 = npt.NDArray[np.float64]
 @pytest.fixture(scope="module", params=ISAS)
 def native(request: pytest.FixtureRequest) -> Iterator[Call]:
     """Calls a function of the extension in a process that uses the given instruction set."""
-    process = subprocess.Popen(
-        child.command(CHILD),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=child.environment(**names(request.param)),
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    stdin, stdout = process.stdin, process.stdout
-
-    def call(name: str, *args: Any, **options: Any) -> Any:
-        pickle.dump((name, args, options), stdin)
-        stdin.flush()
-        return pickle.load(stdout)
-
-    assert call("instruction_set") == request.param
-    yield call
-    process.kill()
-    process.wait()
-    stdin.close()
-    stdout.close()
+    with extension(request.param) as call:  # one child serves all tests
+        yield call
 
 
 def rounded(x: npt.NDArray[np.float32]) -> F64:
@@ -70,31 +39,6 @@ def rounded(x: npt.NDArray[np.float32]) -> F64:
     return product.reshape(x.shape)
 
 
-# The only one that rounds the weights of op_linear and op_logits once more.
-ROUNDS_WEIGHTS = "avx512vnni"
-
-
-def weights_seen(
-    native: Call, w: tuple[int, npt.NDArray[np.uint8]], values: npt.NDArray[np.floating]
-) -> F64:
-    """The weights as products see them, read off their products with one-hot rows.
-
-    They are rounded to 127 steps to the largest that an output's 256 inputs can be in their format,
-    up to twice the largest that there is, so that half a step is 1/127 of that.
-    """
-    if native("instruction_set") != ROUNDS_WEIGHTS:
-        return values.astype(np.float64)
-    inputs = values.shape[1]
-    seen: F64 = native("op_linear", w, np.eye(inputs, dtype=np.float32), "fast").T.astype(
-        np.float64
-    )
-    for k in range(0, inputs, 256):
-        exact = values[:, k : k + 256]
-        step = np.abs(exact).max(axis=1, keepdims=True) / 127
-        assert (np.abs(seen[:, k : k + 256] - exact) <= 1.05 * step).all()
-    return seen
-
-
 def product_error(
     native: Call,
     w: tuple[int, npt.NDArray[np.uint8]],
@@ -103,7 +47,7 @@ def product_error(
 ) -> float:
     """Largest error as a share of ‖x‖‖w‖."""
     got = native("op_linear", w, x, "fast")
-    x_seen, seen = rounded(x), weights_seen(native, w, values)
+    x_seen, seen = rounded(x), values.astype(np.float64)
     scale = np.linalg.norm(x_seen, axis=1)[:, None] * np.linalg.norm(seen, axis=1)[None, :]
     return float((np.abs(got - x_seen @ seen.T) / np.maximum(scale, 1e-30)).max())
 
@@ -247,6 +191,51 @@ def test_attention_agrees_with_float64(
     assert error(got.reshape(-1), want.reshape(-1)) < 2e-6
 
 
+def head(native: Call, hidden: npt.NDArray[np.float32], w: Any, temperature: float = 1.0) -> Any:
+    rows = len(hidden)
+    return native(
+        "op_logits",
+        hidden,
+        w,
+        softcap=30.0,
+        temperature=temperature,
+        uniform=np.random.default_rng(0).random(rows, dtype=np.float32),
+        pinned=[-1] * rows,
+        scale=1.0,
+        compute="fast",
+    )
+
+
+def weights_of_head(native: Call, w: Any, values: npt.NDArray[np.floating]) -> F64:
+    """The weights as the head sees them, read off its logits of one-hot rows.
+
+    AVX-512 VNNI rounds them once more, to 127 steps to the largest that an output's 256 inputs can
+    be in their format. That is at most twice the largest that there is, so half a step is at most
+    1/127 of it.
+    """
+    if native("instruction_set") != "avx512vnni":
+        return values.astype(np.float64)
+    z = head(native, np.eye(values.shape[1], dtype=np.float32), w)["logits"].astype(np.float64)
+    seen: F64 = 30 * np.arctanh(z.T / 30)
+    for k in range(0, values.shape[1], 256):
+        exact = values[:, k : k + 256]
+        limit = 1.05 / 127 * np.abs(exact).max(axis=1, keepdims=True)
+        assert (np.abs(seen[:, k : k + 256] - exact) <= limit).all()
+    return seen
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_the_head_rounds_a_weight_once_at_most(
+    name: str, native: Call, rng: np.random.Generator
+) -> None:
+    w, values = matrix(rng, name, 70, 512)
+    seen = weights_of_head(native, w, values)
+    h = 3 * normal(rng, 13, 512)
+    want = 30 * np.tanh(rounded(h) @ seen.T / 30)
+    scale = np.linalg.norm(h, axis=1)[:, None] * np.linalg.norm(seen, axis=1)[None, :]
+    assert (np.abs(head(native, h, w)["logits"] - want) / scale).max() < 1e-6
+
+
 @pytest.mark.parametrize("temperature", [0.4, 1.0])
 def test_entropy_and_log_total_agree_with_float64(
     temperature: float, native: Call, rng: np.random.Generator
@@ -255,18 +244,8 @@ def test_entropy_and_log_total_agree_with_float64(
     hidden, vocab = 256, 1000
     e, values = matrix(rng, "Q8_0", vocab, hidden)
     h = 6 * normal(rng, 12, hidden)
-    got = native(
-        "op_logits",
-        h,
-        e,
-        softcap=30.0,
-        temperature=temperature,
-        uniform=rng.random(12, dtype=np.float32),
-        pinned=[-1] * 12,
-        scale=1.0,
-        compute="fast",
-    )
-    z = 30 * np.tanh(rounded(h) @ weights_seen(native, e, values).T / 30) / temperature
+    got = head(native, h, e, temperature)
+    z = 30 * np.tanh(rounded(h) @ weights_of_head(native, e, values).T / 30) / temperature
     top = z.max(axis=1)
     p = np.exp(z - top[:, None])
     log_total = top + np.log(p.sum(axis=1))
