@@ -115,6 +115,74 @@ def test_a_search_finds_words_of_an_answer_and_opens_there(
     qtbot.waitUntil(lambda: "Today" in rows(side.model))
 
 
+@pytest.fixture
+def searching(qtbot: QtBot, build_parts: Build) -> Parts:
+    """Two chats about animals; the field holds a word of both, and the older one is open."""
+    answers = [settling_events(f"An animal, {n}.", canvas=16, steps=2) for n in range(2)]
+    parts = build_parts(answers)
+    first = ask(qtbot, parts, "Old")
+    parts.window.new_chat()
+    ask(qtbot, parts, "New")
+    parts.window._open_chat(first, None)
+    parts.window.sidebar.focus_search()
+    qtbot.keyClicks(parts.window.sidebar._search, "animal")
+    return parts
+
+
+def hits(parts: Parts) -> list[int]:
+    model = parts.window.sidebar.model
+    found = (model.row(n).chat_id for n in range(model.rowCount()))
+    return [chat_id for chat_id in found if chat_id is not None]
+
+
+def test_return_in_the_search_field_opens_the_first_hit_at_once(
+    qtbot: QtBot, searching: Parts
+) -> None:
+    qtbot.keyClick(searching.window.sidebar._search, Qt.Key.Key_Return)
+    assert len(hits(searching)) == 2
+    assert searching.chats.chat_id == hits(searching)[0]
+
+
+def test_down_and_return_open_what_a_search_found(qtbot: QtBot, searching: Parts) -> None:
+    side = searching.window.sidebar
+    qtbot.keyClick(side._search, Qt.Key.Key_Down)
+    assert side.list_view.currentIndex().row() == 1  # below the heading
+    qtbot.keyClick(side.list_view, Qt.Key.Key_Down)
+    qtbot.keyClick(side.list_view, Qt.Key.Key_Return)
+    assert searching.chats.chat_id == hits(searching)[1]
+
+
+def test_up_on_the_first_hit_returns_to_the_search_field(qtbot: QtBot, searching: Parts) -> None:
+    side = searching.window.sidebar
+    qtbot.keyClick(side._search, Qt.Key.Key_Down)
+    qtbot.keyClick(side.list_view, Qt.Key.Key_Up)
+    assert searching.window.focusWidget() is side._search
+    assert side._search.text() == "animal"
+
+
+def test_keys_in_a_search_that_found_nothing_do_nothing(qtbot: QtBot, searching: Parts) -> None:
+    side = searching.window.sidebar
+    before = searching.chats.chat_id
+    qtbot.keyClicks(side._search, "zzz")
+    qtbot.keyClick(side._search, Qt.Key.Key_Down)
+    qtbot.keyClick(side._search, Qt.Key.Key_Return)
+    assert searching.window.focusWidget() is side._search
+    assert searching.chats.chat_id == before
+
+
+def test_the_sidebar_goes_where_larger_text_leaves_it_no_room(
+    qtbot: QtBot, build_parts: Build
+) -> None:
+    parts = build_parts()
+    assert parts.window.sidebar.isVisible()
+    parts.settings.change(zoom_percent=150)
+    assert not parts.window.sidebar.isVisible()
+    parts.window.toggle_sidebar()
+    assert parts.window.sidebar.isVisible()
+    parts.settings.change(zoom_percent=100)
+    assert parts.window.sidebar.isVisible()
+
+
 def test_a_chat_is_renamed_with_f2(qtbot: QtBot, build_parts: Build) -> None:
     parts = build_parts()
     ask(qtbot, parts, "Old name")

@@ -227,12 +227,28 @@ class _Delegate(QStyledItemDelegate):
             self.renamed.emit(row.chat_id, editor.text())
 
 
+class _Search(QLineEdit):
+    """The field that says which chats are shown; the keys that mean them go there."""
+
+    entered = Signal()  # Return
+    left = Signal()  # Down
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Down:
+            self.left.emit()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.entered.emit()
+        else:
+            super().keyPressEvent(event)
+
+
 class _List(QListView):
     opened = Signal(object)  # Row
     collapsed = Signal(str, bool)
     moved = Signal(int, str)
     dragged_over = Signal(object)  # folder, "" for none of them, None for the end of the drag
     menu_wanted = Signal(object, QPoint)  # Row or None, where on the screen
+    left = Signal()  # Up on the first row
 
     def _row_at(self, point: QPoint) -> Row | None:
         index = self.indexAt(point)
@@ -248,6 +264,8 @@ class _List(QListView):
             super().keyPressEvent(event)  # the editor passes on what it does not need
         elif key in (keys.Key_Return, keys.Key_Enter):
             self.opened.emit(row)
+        elif key == keys.Key_Up and index.row() == self.first_number():
+            self.left.emit()
         elif row.is_folder and key == keys.Key_Space:
             self.collapsed.emit(row.folder, not row.collapsed)
         elif row.is_folder and key == keys.Key_Left:
@@ -262,6 +280,12 @@ class _List(QListView):
             self.setCurrentIndex(self.model().index(index.row() + 1, 0))
         else:
             super().keyPressEvent(event)
+
+    def first_number(self) -> int:
+        """The first row that is a chat or a folder, -1 where there is none."""
+        rows = (self.model().index(n, 0) for n in range(self.model().rowCount()))
+        enabled = Qt.ItemFlag.ItemIsEnabled
+        return next((index.row() for index in rows if index.flags() & enabled), -1)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         if event.reason() == QContextMenuEvent.Reason.Keyboard:
@@ -334,7 +358,7 @@ class ChatSidebar(QFrame):
         super().__init__(parent)
         self.setObjectName("sidebar")
         self._theme = theme
-        self._search = QLineEdit()
+        self._search = _Search()
         self._search.setPlaceholderText(self.tr("Search"))
         self._search.setClearButtonEnabled(False)
         self._search.setAccessibleName(self.tr("Search in all chats"))
@@ -343,7 +367,9 @@ class ChatSidebar(QFrame):
         self._to_name: str | None = None  # a folder that was just made
         self._search_timer = QTimer(self, singleShot=True, interval=SEARCH_MS)
         self._search.textChanged.connect(lambda _: self._search_timer.start())
-        self._search_timer.timeout.connect(lambda: self.searched.emit(self._search.text().strip()))
+        self._search_timer.timeout.connect(self._search_now)
+        self._search.left.connect(self._to_list)
+        self._search.entered.connect(self._open_hit)
         new = IconButton(
             theme, "square-pen", self.tr("New chat"), self.new_wanted.emit, self, shortcut="Ctrl+N"
         )
@@ -365,6 +391,7 @@ class ChatSidebar(QFrame):
         self._list.dragged_over.connect(self._show_drop)
         self._list.clicked.connect(lambda index: self._open(index.data(ChatListModel.RowRole)))
         self._list.opened.connect(self._open)
+        self._list.left.connect(self.focus_search)
         self._delegate = _Delegate(theme, self._list)
         self._delegate.renamed.connect(self.renamed)
         self._delegate.folder_renamed.connect(self.folder_renamed)
@@ -445,6 +472,30 @@ class ChatSidebar(QFrame):
         self._delegate.open_id = chat_id
         self._select()
         self._list.viewport().update()
+
+    def _search_now(self) -> None:
+        self._search_timer.stop()
+        self.searched.emit(self._search.text().strip())
+
+    def _to_list(self) -> None:
+        """From the field to the first row of what it found."""
+        if self._search_timer.isActive():
+            self._search_now()
+        number = self._list.first_number()
+        if number >= 0:
+            self._list.setCurrentIndex(self._model.index(number))
+            self._list.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _open_hit(self) -> None:
+        """The chat that was chosen among those that were found, else the first."""
+        if not self._search.text().strip():
+            return
+        if self._search_timer.isActive():
+            self._search_now()
+        current = self._list.currentIndex()
+        number = current.row() if current.isValid() else self._list.first_number()
+        if number >= 0:
+            self._open(self._model.row(number))
 
     def focus_search(self) -> None:
         self._search.setFocus()
