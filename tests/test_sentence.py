@@ -32,3 +32,34 @@ def test_braces_in_a_fact_are_no_place() -> None:
 
 def test_a_copy_can_still_be_said() -> None:
     assert deepcopy(WHY).said(german) == WHY.said(german)
+
+
+def test_numbers_are_written_as_the_language_does() -> None:
+    said = Sentence("Engine", "{tokens} tokens, {size} GB").filled(tokens=8192, size=17.94)
+    assert said == "8,192 tokens, 17.9 GB"
+
+    def german_number(number: float) -> str:
+        return f"{number:,}".replace(",", ".") if isinstance(number, int) else "17,9"
+
+    assert said.said(lambda context, pattern: pattern, german_number) == "8.192 tokens, 17,9 GB"
+
+
+FULL = Sentence("Engine", "{file} is full; {way_out}; go on.").filled(file="a; b", way_out="empty")
+
+
+def test_the_fact_and_the_way_out_stand_apart() -> None:
+    parted = FULL.parted()
+    assert parted == ("a; b is full; empty.", "Go on.")
+
+
+def test_the_parts_are_cut_in_the_other_language() -> None:
+    parted = FULL.parted()
+    assert parted is not None
+    said = [
+        part.said(lambda context, pattern: "{file} ist voll; {way_out} leeren") for part in parted
+    ]
+    assert said == ["a; b ist voll.", "Empty leeren"]
+
+
+def test_what_names_no_way_out_is_not_cut() -> None:
+    assert NO_CARD.parted() is None

@@ -27,6 +27,7 @@ from sfumato.services.rewriting import Rewriting
 from sfumato.services.self_test import SelfTest
 from sfumato.services.settings import SettingsService
 from sfumato.services.single_instance import SingleInstance
+from sfumato.services.spoken import spoken
 from sfumato.services.store_calls import StoreCalls
 from sfumato.services.store_health import StoreHealth
 from sfumato.services.summary import Summary
@@ -171,7 +172,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         store = Store.open()
     except StoreError as error:
-        QMessageBox.critical(None, "Sfumato", str(error))
+        QMessageBox.critical(None, "Sfumato", spoken(error))
         return 1
     translators = translate(app, store.read(stored_settings.load).language)
     model_path = getattr(args, "model", None)
@@ -234,13 +235,13 @@ def translate(app: QApplication, language: str) -> list[QTranslator]:
     folder = str(paths.resources_dir() / "translations")
     of_qt = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
     installed = []
-    for where, name, spoken in (
+    for where, name, language_of in (
         (folder, "sfumato", QLocale("en")),
         (of_qt, "qtbase", locale),
         (folder, "sfumato", locale),
     ):
         translator = QTranslator(app)
-        if translator.load(spoken, name, "_", where):
+        if translator.load(language_of, name, "_", where):
             app.installTranslator(translator)
             installed.append(translator)
     return installed

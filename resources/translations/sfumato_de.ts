@@ -516,6 +516,21 @@
   </message>
  </context>
  <context>
+  <name>Chats</name>
+  <message>
+   <source>{path} could not be written ({reason}); choose another place.</source>
+   <translation>{path} ließ sich nicht schreiben ({reason}); wählen Sie einen anderen Ort.</translation>
+  </message>
+  <message>
+   <source>{path} could not be read ({reason}).</source>
+   <translation>{path} ließ sich nicht lesen ({reason}).</translation>
+  </message>
+  <message>
+   <source>The chat could not be stored ({error}).</source>
+   <translation>Das Gespräch ließ sich nicht speichern ({error}).</translation>
+  </message>
+ </context>
+ <context>
   <name>Closing</name>
   <message>
    <source>Close Sfumato?</source>
@@ -622,6 +637,237 @@
   </message>
  </context>
  <context>
+  <name>Download</name>
+  <message>
+   <source>{fault}, again and again: what has arrived is kept; try again later, or set the address of a mirror.</source>
+   <translation>{fault}, immer wieder: was angekommen ist, bleibt; versuchen Sie es später noch einmal, oder setzen Sie die Adresse eines Spiegels.</translation>
+  </message>
+  <message>
+   <source>{fault}: trying again in {seconds} s.</source>
+   <translation>{fault}: neuer Versuch in {seconds} s.</translation>
+  </message>
+  <message>
+   <source>“{repository}” is not the name of a repository: write OWNER/NAME.</source>
+   <translation>„{repository}“ ist kein Name eines Repositorys: schreiben Sie EIGENTÜMER/NAME.</translation>
+  </message>
+  <message>
+   <source>“{file}” is not the name of a GGUF file in a repository.</source>
+   <translation>„{file}“ ist kein Name einer GGUF-Datei in einem Repository.</translation>
+  </message>
+  <message>
+   <source>A name with control characters in it is refused.</source>
+   <translation>Ein Name mit Steuerzeichen wird nicht angenommen.</translation>
+  </message>
+  <message>
+   <source>“{sha256}” is not a SHA-256 checksum.</source>
+   <translation>„{sha256}“ ist keine SHA-256-Prüfsumme.</translation>
+  </message>
+  <message>
+   <source>No model is called “{name}”: there are {known}.</source>
+   <translation>Kein Modell heißt „{name}“: es gibt {known}.</translation>
+  </message>
+  <message>
+   <source>The list of models in {path} cannot be read ({error}): mend or delete that file.</source>
+   <translation>Die Modellliste in {path} ist nicht lesbar ({error}): berichtigen oder löschen Sie die Datei.</translation>
+  </message>
+  <message>
+   <source>The checksum is wrong: looking for the damaged part.</source>
+   <translation>Die Prüfsumme stimmt nicht: der beschädigte Teil wird gesucht.</translation>
+  </message>
+  <message>
+   <source>{name} is already being downloaded by another Sfumato.</source>
+   <translation>{name} wird schon von einem anderen Sfumato heruntergeladen.</translation>
+  </message>
+  <message>
+   <source>{path} is already there and is not the file that {host} offers: move it away or remove it first.</source>
+   <translation>{path} ist schon da und ist nicht die Datei, die {host} anbietet: verschieben oder entfernen Sie sie zuerst.</translation>
+  </message>
+  <message>
+   <source>{name} from {host} does not have the checksum it should have, even after everything was fetched twice: try another address.</source>
+   <translation>{name} von {host} hat nicht die richtige Prüfsumme, auch nachdem alles zweimal geholt wurde: versuchen Sie eine andere Adresse.</translation>
+  </message>
+  <message>
+   <source>{name} needs {needed} more in {folder} and {free} are free: make room, or choose another folder; what has arrived is kept.</source>
+   <translation>{name} braucht noch {needed} in {folder}, und {free} sind frei: schaffen Sie Platz, oder wählen Sie einen anderen Ordner; was angekommen ist, bleibt.</translation>
+  </message>
+  <message>
+   <source>The disk that holds {folder} is full: make room and continue; what has arrived is kept.</source>
+   <translation>Die Platte mit {folder} ist voll: schaffen Sie Platz und setzen Sie fort; was angekommen ist, bleibt.</translation>
+  </message>
+  <message>
+   <source>{folder} cannot be written ({reason}): choose another folder.</source>
+   <translation>In {folder} lässt sich nicht schreiben ({reason}): wählen Sie einen anderen Ordner.</translation>
+  </message>
+  <message>
+   <source>{size} GB</source>
+   <translation>{size} GB</translation>
+  </message>
+  <message>
+   <source>{size} MB</source>
+   <translation>{size} MB</translation>
+  </message>
+  <message>
+   <source>The disk does not give back what was written to {path}: choose another folder.</source>
+   <translation>Die Platte gibt nicht zurück, was nach {path} geschrieben wurde: wählen Sie einen anderen Ordner.</translation>
+  </message>
+  <message>
+   <source>“{chosen}” is not the address of a hub: write it as https://huggingface.co.</source>
+   <translation>„{chosen}“ ist keine Adresse eines Hubs: schreiben Sie sie wie https://huggingface.co.</translation>
+  </message>
+  <message>
+   <source>HF_HUB_OFFLINE is set, so nothing is downloaded: unset it and try again.</source>
+   <translation>HF_HUB_OFFLINE ist gesetzt, daher wird nichts heruntergeladen: heben Sie die Variable auf und versuchen Sie es noch einmal.</translation>
+  </message>
+  <message>
+   <source>{repository} asks you to accept its terms: do so at {address}/{repository} and set HF_TOKEN to a token of yours.</source>
+   <translation>{repository} verlangt, dass Sie seine Bedingungen annehmen: tun Sie das unter {address}/{repository} und setzen Sie HF_TOKEN auf ein Token von Ihnen.</translation>
+  </message>
+  <message>
+   <source>{host} has no {file} in {repository} at revision {revision}: check the name.</source>
+   <translation>{host} hat kein {file} in {repository} in der Fassung {revision}: prüfen Sie den Namen.</translation>
+  </message>
+  <message>
+   <source>{host} has no repository {repository}, or it is private: check the name, or set HF_TOKEN.</source>
+   <translation>{host} hat kein Repository {repository}, oder es ist privat: prüfen Sie den Namen, oder setzen Sie HF_TOKEN.</translation>
+  </message>
+  <message>
+   <source>HF_HUB_OFFLINE was set at the start, so nothing is downloaded: unset it and start again.</source>
+   <translation>HF_HUB_OFFLINE war beim Start gesetzt, daher wird nichts heruntergeladen: heben Sie die Variable auf und starten Sie neu.</translation>
+  </message>
+  <message>
+   <source>{host} answers {status}</source>
+   <translation>{host} antwortet {status}</translation>
+  </message>
+  <message>
+   <source>{host} refuses the question about {file} (HTTP {status}): try again later, or set the address of a mirror.</source>
+   <translation>{host} weist die Frage nach {file} ab (HTTP {status}): versuchen Sie es später noch einmal, oder setzen Sie die Adresse eines Spiegels.</translation>
+  </message>
+  <message>
+   <source>{host} cannot be reached ({error})</source>
+   <translation>{host} ist nicht erreichbar ({error})</translation>
+  </message>
+  <message>
+   <source>{host} does not tell the size and checksum of {file}, so it could not be verified: use huggingface.co or another mirror.</source>
+   <translation>{host} nennt Größe und Prüfsumme von {file} nicht, die Datei ließe sich also nicht prüfen: nehmen Sie huggingface.co oder einen anderen Spiegel.</translation>
+  </message>
+  <message>
+   <source>{host} offers another {file} than the published one (its SHA-256 differs): use huggingface.co or another mirror.</source>
+   <translation>{host} bietet ein anderes {file} als das veröffentlichte an (andere SHA-256): nehmen Sie huggingface.co oder einen anderen Spiegel.</translation>
+  </message>
+  <message>
+   <source>a ZIP archive</source>
+   <translation>ein ZIP-Archiv</translation>
+  </message>
+  <message>
+   <source>a compressed archive</source>
+   <translation>ein gepacktes Archiv</translation>
+  </message>
+  <message>
+   <source>a web page</source>
+   <translation>eine Webseite</translation>
+  </message>
+  <message>
+   <source>a PDF document</source>
+   <translation>ein PDF-Dokument</translation>
+  </message>
+  <message>
+   <source>only a pointer to a file (Git LFS)</source>
+   <translation>nur ein Verweis auf eine Datei (Git LFS)</translation>
+  </message>
+  <message>
+   <source>No model “{name}” is on this computer: there are {have}.</source>
+   <translation>Ein Modell „{name}“ ist nicht auf diesem Rechner: es gibt {have}.</translation>
+  </message>
+  <message>
+   <source>{path} cannot be read ({reason}): check the disk, or remove the model from the list.</source>
+   <translation>{path} ist nicht lesbar ({reason}): prüfen Sie die Platte, oder entfernen Sie das Modell aus der Liste.</translation>
+  </message>
+  <message>
+   <source>{file} has changed since it was checked (SHA-256 {found}… instead of {wanted}…): remove it and download it again.</source>
+   <translation>{file} hat sich seit der Prüfung geändert (SHA-256 {found}… statt {wanted}…): entfernen Sie die Datei und laden Sie sie neu herunter.</translation>
+  </message>
+  <message>
+   <source>{path} cannot be moved to the trash: delete it in the file manager.</source>
+   <translation>{path} lässt sich nicht in den Papierkorb legen: löschen Sie die Datei im Dateimanager.</translation>
+  </message>
+  <message>
+   <source>{file} is a folder: choose the GGUF file in it.</source>
+   <translation>{file} ist ein Ordner: wählen Sie die GGUF-Datei darin.</translation>
+  </message>
+  <message>
+   <source>{path} cannot be read ({reason}): choose another file.</source>
+   <translation>{path} ist nicht lesbar ({reason}): wählen Sie eine andere Datei.</translation>
+  </message>
+  <message>
+   <source>{file} is empty: download it again.</source>
+   <translation>{file} ist leer: laden Sie die Datei neu herunter.</translation>
+  </message>
+  <message>
+   <source>a safetensors file</source>
+   <translation>eine Safetensors-Datei</translation>
+  </message>
+  <message>
+   <source>something else</source>
+   <translation>etwas anderes</translation>
+  </message>
+  <message>
+   <source>{file} is not a model in GGUF format but {what}: choose the GGUF file.</source>
+   <translation>{file} ist kein Modell im GGUF-Format, sondern {what}: wählen Sie die GGUF-Datei.</translation>
+  </message>
+  <message>
+   <source>{file} keeps its reader busy for too long: it is not a model that can be used.</source>
+   <translation>{file} beschäftigt den Leser zu lange: die Datei ist kein brauchbares Modell.</translation>
+  </message>
+  <message>
+   <source>{file} brings its reader down: it is damaged; choose another file.</source>
+   <translation>{file} bringt den Leser zum Absturz: die Datei ist beschädigt; wählen Sie eine andere.</translation>
+  </message>
+  <message>
+   <source>{host} now offers another {name} than the one that was begun: cancel this download and start it again.</source>
+   <translation>{host} bietet jetzt ein anderes {name} an als das begonnene: brechen Sie den Download ab und beginnen Sie neu.</translation>
+  </message>
+  <message>
+   <source>{host} answers with a web page instead of the file (a login page?)</source>
+   <translation>{host} antwortet mit einer Webseite statt der Datei (eine Anmeldeseite?)</translation>
+  </message>
+  <message>
+   <source>{host} sends whole files only, so a download from there could not be continued: choose another address.</source>
+   <translation>{host} sendet nur ganze Dateien, ein Download von dort ließe sich nicht fortsetzen: wählen Sie eine andere Adresse.</translation>
+  </message>
+  <message>
+   <source>{host} sends the whole file instead of a part</source>
+   <translation>{host} sendet die ganze Datei statt eines Teils</translation>
+  </message>
+  <message>
+   <source>{host} changes the file on the way</source>
+   <translation>{host} verändert die Datei unterwegs</translation>
+  </message>
+  <message>
+   <source>{host} sends another part than the one asked for</source>
+   <translation>{host} sendet einen anderen Teil als den verlangten</translation>
+  </message>
+  <message>
+   <source>{host} says that the file has changed</source>
+   <translation>{host} sagt, die Datei habe sich geändert</translation>
+  </message>
+  <message>
+   <source>{host} ends too early</source>
+   <translation>{host} hört zu früh auf</translation>
+  </message>
+  <message>
+   <source>{host} has sent next to nothing for {seconds} seconds</source>
+   <translation>{host} hat seit {seconds} Sekunden fast nichts gesendet</translation>
+  </message>
+  <message>
+   <source>{host} sends us astray ({error})</source>
+   <translation>{host} leitet in die Irre ({error})</translation>
+  </message>
+  <message>
+   <source>The connection to {host} broke</source>
+   <translation>Die Verbindung zu {host} ist abgerissen</translation>
+  </message>
+ </context>
+ <context>
   <name>DownloadScreen</name>
   <message>
    <source>It goes on after a pause, a restart or a lost connection, and is checked byte by byte. You find it under Models, behind the button at the top right.</source>
@@ -692,6 +938,304 @@
   </message>
  </context>
  <context>
+  <name>Engine</name>
+  <message>
+   <source>{file} {fact}; download the model again or choose another.</source>
+   <translation>{file} {fact}; laden Sie das Modell neu herunter oder wählen Sie ein anderes.</translation>
+  </message>
+  <message>
+   <source>no vector kernels, slow</source>
+   <translation>keine Vektorkerne, langsam</translation>
+  </message>
+  <message>
+   <source>On the CPU ({name}, {detail})</source>
+   <translation>Auf der CPU ({name}, {detail})</translation>
+  </message>
+  <message>
+   <source>{place}, as chosen.</source>
+   <translation>{place}, wie gewählt.</translation>
+  </message>
+  <message>
+   <source>{place}: {why}.</source>
+   <translation>{place}: {why}.</translation>
+  </message>
+  <message>
+   <source>There is no device “{requested}” here; choose one of {names}.</source>
+   <translation>Ein Gerät „{requested}“ gibt es hier nicht; wählen Sie eines von {names}.</translation>
+  </message>
+  <message>
+   <source>{gpu} cannot be used ({reason}); choose the CPU.</source>
+   <translation>{gpu} lässt sich nicht nutzen ({reason}); wählen Sie die CPU.</translation>
+  </message>
+  <message>
+   <source>there is no NVIDIA GPU that this build can use</source>
+   <translation>es gibt keine NVIDIA-GPU, die diese Ausgabe nutzen kann</translation>
+  </message>
+  <message>
+   <source>{needed} GB are needed, {free} GB are free</source>
+   <translation>{needed} GB werden gebraucht, {free} GB sind frei</translation>
+  </message>
+  <message>
+   <source>{gpu} has too little memory, {memory}</source>
+   <translation>{gpu} hat zu wenig Speicher, {memory}</translation>
+  </message>
+  <message>
+   <source>On {gpu}</source>
+   <translation>Auf {gpu}</translation>
+  </message>
+  <message>
+   <source>{count} cores, {instructions}</source>
+   <translation>{count} Kerne, {instructions}</translation>
+  </message>
+  <message>
+   <source>compute capability {capability}, CUDA {driver}</source>
+   <translation>Compute Capability {capability}, CUDA {driver}</translation>
+  </message>
+  <message>
+   <source>There is not enough memory: {said}.</source>
+   <translation>Der Speicher reicht nicht: {said}.</translation>
+  </message>
+  <message>
+   <source>none is left</source>
+   <translation>es ist keiner mehr frei</translation>
+  </message>
+  <message>
+   <source>Close other programs, or choose a shorter context or a smaller model.</source>
+   <translation>Schließen Sie andere Programme, oder wählen Sie einen kürzeren Kontext oder ein kleineres Modell.</translation>
+  </message>
+  <message>
+   <source>The model could not be computed: {error}.</source>
+   <translation>Das Modell ließ sich nicht berechnen: {error}.</translation>
+  </message>
+  <message>
+   <source>Start the engine again, check the model file, or choose another device.</source>
+   <translation>Starten Sie die Engine neu, prüfen Sie die Modelldatei oder wählen Sie ein anderes Gerät.</translation>
+  </message>
+  <message>
+   <source>The engine made a mistake ({kind}: {error}).</source>
+   <translation>Die Engine hat einen Fehler gemacht ({kind}: {error}).</translation>
+  </message>
+  <message>
+   <source>Try again; if it happens again, please report it with the details.</source>
+   <translation>Versuchen Sie es noch einmal; geschieht es wieder, melden Sie es bitte mit den Einzelheiten.</translation>
+  </message>
+  <message>
+   <source>Try again.</source>
+   <translation>Versuchen Sie es noch einmal.</translation>
+  </message>
+  <message>
+   <source>download it again</source>
+   <translation>laden Sie sie neu herunter</translation>
+  </message>
+  <message>
+   <source>choose a DiffusionGemma file (GGUF)</source>
+   <translation>wählen Sie eine DiffusionGemma-Datei (GGUF)</translation>
+  </message>
+  <message>
+   <source>does not exist</source>
+   <translation>gibt es nicht</translation>
+  </message>
+  <message>
+   <source>is not a file</source>
+   <translation>ist keine Datei</translation>
+  </message>
+  <message>
+   <source>{file} {fact}; choose the model file again.</source>
+   <translation>{file} {fact}; wählen Sie die Modelldatei neu.</translation>
+  </message>
+  <message>
+   <source>{file} cannot be read ({reason}); check the disk and the file's permissions.</source>
+   <translation>{file} ist nicht lesbar ({reason}); prüfen Sie die Platte und die Rechte der Datei.</translation>
+  </message>
+  <message>
+   <source>{file} {fact}; {way_out}.</source>
+   <translation>{file} {fact}; {way_out}.</translation>
+  </message>
+  <message>
+   <source>ends in the middle of its header, after {size} bytes</source>
+   <translation>endet mitten im Kopf, nach {size} Bytes</translation>
+  </message>
+  <message>
+   <source>does not say what model it is</source>
+   <translation>sagt nicht, welches Modell sie ist</translation>
+  </message>
+  <message>
+   <source>is a “{kind}” model</source>
+   <translation>ist ein „{kind}“-Modell</translation>
+  </message>
+  <message>
+   <source>is one of {count} parts of a model</source>
+   <translation>ist einer von {count} Teilen eines Modells</translation>
+  </message>
+  <message>
+   <source>join them with “llama-gguf-split --merge” or download a model in one file</source>
+   <translation>fügen Sie die Teile mit „llama-gguf-split --merge“ zusammen oder laden Sie ein Modell in einer Datei herunter</translation>
+  </message>
+  <message>
+   <source>has no “{name}” vocabulary</source>
+   <translation>hat kein „{name}“-Vokabular</translation>
+  </message>
+  <message>
+   <source>choose another file of this model</source>
+   <translation>wählen Sie eine andere Datei dieses Modells</translation>
+  </message>
+  <message>
+   <source>is not a GGUF file</source>
+   <translation>ist keine GGUF-Datei</translation>
+  </message>
+  <message>
+   <source>was written for big-endian machines</source>
+   <translation>ist für Big-Endian-Rechner geschrieben</translation>
+  </message>
+  <message>
+   <source>download the usual, little-endian file</source>
+   <translation>laden Sie die übliche Little-Endian-Datei herunter</translation>
+  </message>
+  <message>
+   <source>has GGUF version {version}, Sfumato reads version {ours}</source>
+   <translation>hat die GGUF-Version {version}, Sfumato liest Version {ours}</translation>
+  </message>
+  <message>
+   <source>download a current file of this model</source>
+   <translation>laden Sie eine aktuelle Datei dieses Modells herunter</translation>
+  </message>
+  <message>
+   <source>holds weights of type {type} (“{name}”), which Sfumato cannot compute</source>
+   <translation>enthält Gewichte vom Typ {type} („{name}“), die Sfumato nicht berechnen kann</translation>
+  </message>
+  <message>
+   <source>choose a Q4_K_M, Q5_K_M, Q6_K, Q8_0 or BF16 file of this model</source>
+   <translation>wählen Sie eine Datei dieses Modells in Q4_K_M, Q5_K_M, Q6_K, Q8_0 oder BF16</translation>
+  </message>
+  <message>
+   <source>has {size} bytes, its tensor “{name}” would end at {end}</source>
+   <translation>hat {size} Bytes, ihr Tensor „{name}“ würde bei {end} enden</translation>
+  </message>
+  <message>
+   <source>The {name} canvas has {cells} cells, not {length}.</source>
+   <translation>Der Canvas „{name}“ hat {cells} Zellen statt {length}.</translation>
+  </message>
+  <message>
+   <source>There is nothing to answer; write a message first.</source>
+   <translation>Es gibt nichts zu beantworten; schreiben Sie zuerst eine Nachricht.</translation>
+  </message>
+  <message>
+   <source>An answer of {blocks} blocks is not possible.</source>
+   <translation>Eine Antwort aus {blocks} Blöcken ist nicht möglich.</translation>
+  </message>
+  <message>
+   <source>The conversation takes {tokens} tokens and a block of the answer {canvas}, but the context holds {context}; start a new chat, shorten the messages, or load the model with a longer context.</source>
+   <translation>Das Gespräch braucht {tokens} Tokens und ein Block der Antwort {canvas}, doch der Kontext fasst {context}; beginnen Sie ein neues Gespräch, kürzen Sie die Nachrichten oder laden Sie das Modell mit längerem Kontext.</translation>
+  </message>
+  <message>
+   <source>A context of {context} tokens has no room for a block of {canvas} and a question; choose at least {least}.</source>
+   <translation>Ein Kontext von {context} Tokens hat keinen Platz für einen Block von {canvas} und eine Frage; wählen Sie mindestens {least}.</translation>
+  </message>
+  <message>
+   <source>{file} has no vocabulary that can be read; download the model again or choose another.</source>
+   <translation>{file} hat kein lesbares Vokabular; laden Sie das Modell neu herunter oder wählen Sie ein anderes.</translation>
+  </message>
+  <message>
+   <source>{file} has no “{name}” in its vocabulary, which a conversation needs; choose another file of this model.</source>
+   <translation>{file} hat kein „{name}“ im Vokabular, das ein Gespräch braucht; wählen Sie eine andere Datei dieses Modells.</translation>
+  </message>
+  <message>
+   <source>{file} holds no arrays ({error}); choose an .npz file.</source>
+   <translation>{file} enthält keine Arrays ({error}); wählen Sie eine .npz-Datei.</translation>
+  </message>
+  <message>
+   <source>{file} lacks “{name}”; make it with the model file again.</source>
+   <translation>{file} fehlt „{name}“; erzeugen Sie die Datei mit der Modelldatei neu.</translation>
+  </message>
+  <message>
+   <source>No model is loaded; choose one first.</source>
+   <translation>Es ist kein Modell geladen; wählen Sie zuerst eines.</translation>
+  </message>
+  <message>
+   <source>The engine could not read a request: {error}.</source>
+   <translation>Die Engine konnte eine Anfrage nicht lesen: {error}.</translation>
+  </message>
+  <message>
+   <source>Start the engine again; the conversation is safe.</source>
+   <translation>Starten Sie die Engine neu; das Gespräch ist sicher.</translation>
+  </message>
+ </context>
+ <context>
+  <name>EngineClient</name>
+  <message>
+   <source>Start the engine again; the conversation is safe.</source>
+   <translation>Starten Sie die Engine neu; das Gespräch ist sicher.</translation>
+  </message>
+  <message>
+   <source>Install Sfumato again, so that window and engine come from one version.</source>
+   <translation>Installieren Sie Sfumato neu, damit Fenster und Engine aus einer Version stammen.</translation>
+  </message>
+  <message>
+   <source>The engine is not running; start it again.</source>
+   <translation>Die Engine läuft nicht; starten Sie sie neu.</translation>
+  </message>
+  <message>
+   <source>The engine was closed before the answer was finished.</source>
+   <translation>Die Engine wurde beendet, bevor die Antwort fertig war.</translation>
+  </message>
+  <message>
+   <source>Ask again, or continue the answer.</source>
+   <translation>Fragen Sie noch einmal, oder setzen Sie die Antwort fort.</translation>
+  </message>
+  <message>
+   <source>The engine sent something unreadable ({error}).</source>
+   <translation>Die Engine hat etwas Unlesbares gesendet ({error}).</translation>
+  </message>
+  <message>
+   <source>The engine speaks version {engine}, the window speaks version {window}.</source>
+   <translation>Die Engine spricht Version {engine}, das Fenster Version {window}.</translation>
+  </message>
+  <message>
+   <source>The engine could not be started ({reason}).</source>
+   <translation>Die Engine ließ sich nicht starten ({reason}).</translation>
+  </message>
+  <message>
+   <source>The engine ended (exit code {code}).</source>
+   <translation>Die Engine hat sich beendet (Code {code}).</translation>
+  </message>
+  <message>
+   <source>The engine ended while it was starting (exit code {code}).</source>
+   <translation>Die Engine hat sich beim Start beendet (Code {code}).</translation>
+  </message>
+  <message>
+   <source>The engine was ended by the system, perhaps because memory ran out (SIGKILL).</source>
+   <translation>Das System hat die Engine beendet, vielleicht weil der Speicher ausging (SIGKILL).</translation>
+  </message>
+  <message>
+   <source>Close other programs or choose a smaller model or context, then start it again.</source>
+   <translation>Schließen Sie andere Programme oder wählen Sie ein kleineres Modell oder einen kürzeren Kontext, dann starten Sie sie neu.</translation>
+  </message>
+  <message>
+   <source>The engine could no longer read the model file (SIGBUS).</source>
+   <translation>Die Engine konnte die Modelldatei nicht weiterlesen (SIGBUS).</translation>
+  </message>
+  <message>
+   <source>Check that the file is complete and its drive connected, then start it again.</source>
+   <translation>Prüfen Sie, ob die Datei vollständig und ihr Laufwerk verbunden ist, dann starten Sie sie neu.</translation>
+  </message>
+  <message>
+   <source>The engine was ended from outside ({name}).</source>
+   <translation>Die Engine wurde von außen beendet ({name}).</translation>
+  </message>
+  <message>
+   <source>The engine crashed ({name}).</source>
+   <translation>Die Engine ist abgestürzt ({name}).</translation>
+  </message>
+  <message>
+   <source>The engine is not running.</source>
+   <translation>Die Engine läuft nicht.</translation>
+  </message>
+  <message>
+   <source>Start it again; the conversation is safe.</source>
+   <translation>Starten Sie sie neu; das Gespräch ist sicher.</translation>
+  </message>
+ </context>
+ <context>
   <name>FirstRun</name>
   <message>
    <source>Back</source>
@@ -751,6 +1295,10 @@
   <message>
    <source>{free} free</source>
    <translation>{free} frei</translation>
+  </message>
+  <message>
+   <source>{size} GB</source>
+   <translation>{size} GB</translation>
   </message>
  </context>
  <context>
@@ -1533,6 +2081,25 @@
   </message>
  </context>
  <context>
+  <name>ModelLibrary</name>
+  <message>
+   <source>The models could not be listed ({error}).</source>
+   <translation>Die Modelle ließen sich nicht auflisten ({error}).</translation>
+  </message>
+  <message>
+   <source>The download failed ({error}).</source>
+   <translation>Der Download ist fehlgeschlagen ({error}).</translation>
+  </message>
+  <message>
+   <source>Sfumato is being closed.</source>
+   <translation>Sfumato wird gerade geschlossen.</translation>
+  </message>
+  <message>
+   <source>{path} could not be read ({error}).</source>
+   <translation>{path} ließ sich nicht lesen ({error}).</translation>
+  </message>
+ </context>
+ <context>
   <name>ModelsPage</name>
   <message>
    <source>Models</source>
@@ -1904,6 +2471,14 @@
    <source>That is slow: other programs may be using the card, or it saves power.</source>
    <translation>Das ist langsam: Vielleicht nutzen andere Programme die Karte, oder sie spart Strom.</translation>
   </message>
+  <message>
+   <source>{time} ms</source>
+   <translation>{time} ms</translation>
+  </message>
+  <message>
+   <source>{time} s</source>
+   <translation>{time} s</translation>
+  </message>
  </context>
  <context>
   <name>SelfTestView</name>
@@ -2243,6 +2818,185 @@
   <message>
    <source>Delete this chat for good? It cannot be brought back.</source>
    <translation>Dieses Gespräch endgültig löschen? Es lässt sich nicht zurückholen.</translation>
+  </message>
+ </context>
+ <context>
+  <name>Store</name>
+  <message>
+   <source>The chats could not be backed up to {folder} ({reason}); the older backups are untouched.</source>
+   <translation>Die Gespräche ließen sich nicht nach {folder} sichern ({reason}); die älteren Sicherungen sind unberührt.</translation>
+  </message>
+  <message>
+   <source>A copy of the chats at {path} is damaged ({problem}); the older backups are kept.</source>
+   <translation>Eine Kopie der Gespräche unter {path} ist beschädigt ({problem}); die älteren Sicherungen bleiben.</translation>
+  </message>
+  <message>
+   <source>Chat {chat_id} does not exist any more; choose another in the list.</source>
+   <translation>Das Gespräch {chat_id} gibt es nicht mehr; wählen Sie ein anderes aus der Liste.</translation>
+  </message>
+  <message>
+   <source>Only a deleted chat can be removed for good; delete it first.</source>
+   <translation>Nur ein gelöschtes Gespräch lässt sich endgültig entfernen; löschen Sie es zuerst.</translation>
+  </message>
+  <message>
+   <source>The folder name {folder}… is too long for the chat database ({length} bytes, at most {most}); choose a shorter one.</source>
+   <translation>Der Ordnername {folder}… ist zu lang für die Datenbank der Gespräche ({length} Bytes, höchstens {most}); wählen Sie einen kürzeren.</translation>
+  </message>
+  <message>
+   <source>The disk that holds {path} is full: nothing was lost, but the last text is only in memory; free some space and try again, or save it elsewhere.</source>
+   <translation>Die Platte mit {path} ist voll: nichts ist verloren, doch der letzte Text ist nur im Speicher; schaffen Sie Platz und versuchen Sie es noch einmal, oder sichern Sie ihn anderswo.</translation>
+  </message>
+  <message>
+   <source>{path} is write-protected, so the last text is only in memory; change its permissions and try again, or save it elsewhere.</source>
+   <translation>{path} ist schreibgeschützt, der letzte Text ist daher nur im Speicher; ändern Sie die Rechte und versuchen Sie es noch einmal, oder sichern Sie ihn anderswo.</translation>
+  </message>
+  <message>
+   <source>The disk that holds {path} failed ({error}), so the last text is only in memory; try again, or save it elsewhere.</source>
+   <translation>Die Platte mit {path} hat versagt ({error}), der letzte Text ist daher nur im Speicher; versuchen Sie es noch einmal, oder sichern Sie ihn anderswo.</translation>
+  </message>
+  <message>
+   <source>{path} is damaged ({error}); restart Sfumato to repair it, the file is kept.</source>
+   <translation>{path} ist beschädigt ({error}); starten Sie Sfumato neu, um sie zu reparieren, die Datei bleibt erhalten.</translation>
+  </message>
+  <message>
+   <source>Another program has locked {path}; close it and try again, or save elsewhere.</source>
+   <translation>Ein anderes Programm hat {path} gesperrt; schließen Sie es und versuchen Sie es noch einmal, oder sichern Sie anderswo.</translation>
+  </message>
+  <message>
+   <source>The file lists a chat that is not one; nothing was imported.</source>
+   <translation>Die Datei führt ein Gespräch auf, das keines ist; nichts wurde importiert.</translation>
+  </message>
+  <message>
+   <source>The file has a chat without a list of messages; nothing was imported.</source>
+   <translation>In der Datei ist ein Gespräch ohne Nachrichtenliste; nichts wurde importiert.</translation>
+  </message>
+  <message>
+   <source>The file has more than {most} messages; export it in parts.</source>
+   <translation>Die Datei hat mehr als {most} Nachrichten; exportieren Sie sie in Teilen.</translation>
+  </message>
+  <message>
+   <source>The file has {size} MB, an import takes at most {most}; export it in parts.</source>
+   <translation>Die Datei hat {size} MB, ein Import nimmt höchstens {most}; exportieren Sie sie in Teilen.</translation>
+  </message>
+  <message>
+   <source>The file is no JSON ({error}); choose one that Sfumato exported.</source>
+   <translation>Die Datei ist kein JSON ({error}); wählen Sie eine, die Sfumato exportiert hat.</translation>
+  </message>
+  <message>
+   <source>The file holds no chats of Sfumato; choose one that it exported.</source>
+   <translation>Die Datei enthält keine Gespräche von Sfumato; wählen Sie eine, die es exportiert hat.</translation>
+  </message>
+  <message>
+   <source>The file was exported by a newer Sfumato; update, then import it.</source>
+   <translation>Die Datei stammt von einem neueren Sfumato; aktualisieren Sie, dann importieren Sie sie.</translation>
+  </message>
+  <message>
+   <source>Message {message_id} does not exist any more; open the chat again.</source>
+   <translation>Die Nachricht {message_id} gibt es nicht mehr; öffnen Sie das Gespräch neu.</translation>
+  </message>
+  <message>
+   <source>Block {position} of message {message_id} cannot be stored before block {stored}; try the answer again.</source>
+   <translation>Block {position} der Nachricht {message_id} lässt sich nicht vor Block {stored} speichern; versuchen Sie die Antwort noch einmal.</translation>
+  </message>
+  <message>
+   <source>Message {parent_id} belongs to another chat; open the chat again.</source>
+   <translation>Die Nachricht {parent_id} gehört zu einem anderen Gespräch; öffnen Sie das Gespräch neu.</translation>
+  </message>
+  <message>
+   <source>Row {row_id} of {table} does not exist any more; open the chat again.</source>
+   <translation>Zeile {row_id} von {table} gibt es nicht mehr; öffnen Sie das Gespräch neu.</translation>
+  </message>
+  <message>
+   <source>The preset {name} does not exist any more; save it as a new one.</source>
+   <translation>Die Vorlage {name} gibt es nicht mehr; sichern Sie sie als neue.</translation>
+  </message>
+  <message>
+   <source>Another Sfumato is using the chats in {folder}; go to its window, or close it first.</source>
+   <translation>Ein anderes Sfumato nutzt die Gespräche in {folder}; gehen Sie zu dessen Fenster, oder schließen Sie es zuerst.</translation>
+  </message>
+  <message>
+   <source>The recording of a block with {steps} steps is too large to be kept; the answer itself is stored.</source>
+   <translation>Die Aufzeichnung eines Blocks mit {steps} Schritten ist zu groß, um sie zu behalten; die Antwort selbst ist gespeichert.</translation>
+  </message>
+  <message>
+   <source>This recording is damaged and cannot be shown; the answer is unharmed.</source>
+   <translation>Diese Aufzeichnung ist beschädigt und lässt sich nicht zeigen; die Antwort ist unversehrt.</translation>
+  </message>
+  <message>
+   <source>This recording was made by a newer Sfumato; update to watch it.</source>
+   <translation>Diese Aufzeichnung stammt von einem neueren Sfumato; aktualisieren Sie, um sie anzusehen.</translation>
+  </message>
+  <message>
+   <source>This recording is damaged and cannot be shown ({error}); the answer is unharmed.</source>
+   <translation>Diese Aufzeichnung ist beschädigt und lässt sich nicht zeigen ({error}); die Antwort ist unversehrt.</translation>
+  </message>
+  <message>
+   <source>{path} is damaged ({problem}) and was made by a newer Sfumato ({version}); start the newer version to repair it.</source>
+   <translation>{path} ist beschädigt ({problem}) und stammt von einem neueren Sfumato ({version}); starten Sie die neuere Version, um sie zu reparieren.</translation>
+  </message>
+  <message>
+   <source>{path} is damaged ({problem}) and so is its repaired copy ({fault}); check the disk, the damaged file is untouched.</source>
+   <translation>{path} ist beschädigt ({problem}) und die reparierte Kopie ebenfalls ({fault}); prüfen Sie die Platte, die beschädigte Datei ist unberührt.</translation>
+  </message>
+  <message>
+   <source>{path} is damaged ({problem}) and could not be repaired ({error}); the damaged file is untouched, check the disk and its free space, then start again.</source>
+   <translation>{path} ist beschädigt ({problem}) und ließ sich nicht reparieren ({error}); die beschädigte Datei ist unberührt, prüfen Sie die Platte und ihren freien Platz, dann starten Sie neu.</translation>
+  </message>
+  <message>
+   <source>The chats in {folder} could not be opened ({error}); check the folder's permissions and its disk.</source>
+   <translation>Die Gespräche in {folder} ließen sich nicht öffnen ({error}); prüfen Sie die Rechte des Ordners und seine Platte.</translation>
+  </message>
+  <message>
+   <source>The folder {folder} for the chats cannot be written ({reason}); check its permissions.</source>
+   <translation>In den Ordner {folder} für die Gespräche lässt sich nicht schreiben ({reason}); prüfen Sie seine Rechte.</translation>
+  </message>
+  <message>
+   <source>The folder {folder} is write-protected ({reason}): chats can be read, but nothing is saved; check its permissions and start again.</source>
+   <translation>Der Ordner {folder} ist schreibgeschützt ({reason}): Gespräche lassen sich lesen, doch nichts wird gespeichert; prüfen Sie seine Rechte und starten Sie neu.</translation>
+  </message>
+  <message>
+   <source>{path} cannot be written ({error}): chats can be read, but nothing is saved; check permissions and free space, then start again.</source>
+   <translation>{path} lässt sich nicht schreiben ({error}): Gespräche lassen sich lesen, doch nichts wird gespeichert; prüfen Sie Rechte und freien Platz, dann starten Sie neu.</translation>
+  </message>
+  <message>
+   <source>{path} was made by a newer Sfumato ({version}): chats can be read, but nothing is saved; install the newer version to go on.</source>
+   <translation>{path} stammt von einem neueren Sfumato ({version}): Gespräche lassen sich lesen, doch nichts wird gespeichert; installieren Sie die neuere Version, um weiterzuarbeiten.</translation>
+  </message>
+  <message>
+   <source>{path} is of an older version and could not be brought to this one ({error}); nothing was changed, free some space and start again.</source>
+   <translation>{path} ist von einer älteren Version und ließ sich nicht auf diese bringen ({error}); nichts wurde geändert, schaffen Sie Platz und starten Sie neu.</translation>
+  </message>
+  <message>
+   <source>{path} is of an older version and could not be brought to this one, nothing was changed. {reason}.</source>
+   <translation>{path} ist von einer älteren Version und ließ sich nicht auf diese bringen, nichts wurde geändert. {reason}.</translation>
+  </message>
+  <message>
+   <source>{path} is closed.</source>
+   <translation>{path} ist geschlossen.</translation>
+  </message>
+  <message>
+   <source>The chats could not be saved to {path} ({reason}); choose another place.</source>
+   <translation>Die Gespräche ließen sich nicht nach {path} sichern ({reason}); wählen Sie einen anderen Ort.</translation>
+  </message>
+  <message>
+   <source>The damaged file is kept at {path}.</source>
+   <translation>Die beschädigte Datei liegt unter {path}.</translation>
+  </message>
+  <message>
+   <source>The recordings of past answers were damaged ({problem}) and have been set aside; the answers themselves are untouched.</source>
+   <translation>Die Aufzeichnungen früherer Antworten waren beschädigt ({problem}) und wurden beiseitegelegt; die Antworten selbst sind unberührt.</translation>
+  </message>
+  <message>
+   <source>The chat database was damaged ({problem}) and has been repaired.</source>
+   <translation>Die Datenbank der Gespräche war beschädigt ({problem}) und wurde repariert.</translation>
+  </message>
+  <message>
+   <source>It was restored from the backup {backup}.</source>
+   <translation>Sie wurde aus der Sicherung {backup} wiederhergestellt.</translation>
+  </message>
+  <message>
+   <source>It now holds {chats} chats with {messages} messages; {salvaged} messages were read from the damaged file.</source>
+   <translation>Sie enthält nun {chats} Gespräche mit {messages} Nachrichten; {salvaged} Nachrichten wurden aus der beschädigten Datei gelesen.</translation>
   </message>
  </context>
  <context>

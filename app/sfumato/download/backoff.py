@@ -6,6 +6,7 @@ from sfumato.download.clock import Clock
 from sfumato.download.control import Control
 from sfumato.download.line import STALL_BYTES
 from sfumato.errors import DownloadError
+from sfumato.sentence import Sentence
 
 # Attempts in a row that bring less than STALL_BYTES before we give up. With the delays below that
 # is about five minutes.
@@ -19,9 +20,10 @@ class FaultError(Exception):
     asked anew. `retry_after`: seconds that the server wants us to wait."""
 
     def __init__(
-        self, fact: str, *, ask_again: bool = False, retry_after: float | None = None
+        self, fact: Sentence, *, ask_again: bool = False, retry_after: float | None = None
     ) -> None:
         super().__init__(fact)
+        self.fact = fact
         self.ask_again = ask_again
         self.retry_after = retry_after
 
@@ -61,12 +63,17 @@ class Backoff:
             self._fruitless += 1
             if self._fruitless > FRUITLESS_ATTEMPTS:
                 raise DownloadError(
-                    f"{fault}, again and again: what has arrived is kept; try again later, "
-                    "or set the address of a mirror."
+                    Sentence(
+                        "Download",
+                        "{fault}, again and again: what has arrived is kept; try again later, or "
+                        "set the address of a mirror.",
+                    ).filled(fault=fault.fact)
                 )
             index = min(self._fruitless, len(_DELAY_SECONDS)) - 1
             delay = _DELAY_SECONDS[index] * random.uniform(0.5, 1.0)
             if fault.retry_after is not None:
                 delay = max(delay, min(fault.retry_after, _LONGEST_RETRY_AFTER))
             self._not_before = max(self._not_before, now + delay)
-            self.note = f"{fault}: trying again in {max(1, round(delay))} s."
+            self.note = Sentence("Download", "{fault}: trying again in {seconds} s.").filled(
+                fault=fault.fact, seconds=max(1, round(delay))
+            )

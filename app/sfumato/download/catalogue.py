@@ -16,6 +16,7 @@ import msgspec
 
 from sfumato import paths
 from sfumato.errors import DownloadError
+from sfumato.sentence import Sentence
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -58,14 +59,26 @@ def checked(model: Model) -> Model:
     name = PurePosixPath(model.file)
     if not _REPOSITORY.fullmatch(model.repository) or ".." in model.repository:
         raise DownloadError(
-            f"“{model.repository}” is not the name of a repository: write OWNER/NAME."
+            Sentence(
+                "Download", "“{repository}” is not the name of a repository: write OWNER/NAME."
+            ).filled(repository=model.repository)
         )
     if name.is_absolute() or ".." in name.parts or name.suffix.lower() != ".gguf":
-        raise DownloadError(f"“{model.file}” is not the name of a GGUF file in a repository.")
+        raise DownloadError(
+            Sentence("Download", "“{file}” is not the name of a GGUF file in a repository.").filled(
+                file=model.file
+            )
+        )
     if any(ord(c) < 32 or ord(c) == 127 for c in model.file + model.id + model.revision):
-        raise DownloadError("A name with control characters in it is refused.")
+        raise DownloadError(
+            Sentence("Download", "A name with control characters in it is refused.")
+        )
     if model.sha256 is not None and not _SHA256.fullmatch(model.sha256):
-        raise DownloadError(f"“{model.sha256}” is not a SHA-256 checksum.")
+        raise DownloadError(
+            Sentence("Download", "“{sha256}” is not a SHA-256 checksum.").filled(
+                sha256=model.sha256
+            )
+        )
     return model
 
 
@@ -110,7 +123,11 @@ class Catalogue:
             ):
                 return m
         known = ", ".join(m.id for m in self.models)
-        raise DownloadError(f"No model is called “{name}”: there are {known}.")
+        raise DownloadError(
+            Sentence("Download", "No model is called “{name}”: there are {known}.").filled(
+                name=name, known=known
+            )
+        )
 
     def by_content(self, size: int, sha256: str) -> Model | None:
         """The model whose file has exactly this content."""
@@ -174,7 +191,10 @@ def _read(path: Path) -> list[Model]:
         return []
     except (ValueError, OSError, msgspec.ValidationError, DownloadError) as error:
         raise DownloadError(
-            f"The list of models in {path} cannot be read ({error}): mend or delete that file."
+            Sentence(
+                "Download",
+                "The list of models in {path} cannot be read ({error}): mend or delete that file.",
+            ).filled(path=str(path), error=str(error))
         ) from None
 
 

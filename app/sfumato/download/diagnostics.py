@@ -45,7 +45,7 @@ def why_no_gpu(machine: Machine, engine: Sequence[str], engine_has_gpu: bool) ->
     assert gpu is not None
     if engine_has_gpu:
         return Sentence("Diagnostics", "The GPU can be used: {gpu}, {free} GB free.").filled(
-            gpu=gpu.name, free=f"{gpu.free_bytes / 1e9:.1f}"
+            gpu=gpu.name, free=gpu.free_bytes / 1e9
         )
     if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
         return Sentence(

@@ -37,12 +37,13 @@ from sfumato.download.source import Source
 from sfumato.download.speed import Speed, SpeedLimit
 from sfumato.download.transfer import TIMEOUT, Transfer
 from sfumato.errors import DownloadError
+from sfumato.sentence import Sentence
 
 CONNECTIONS = 4
 # Left free on the disk when a download starts.
 RESERVE_BYTES = 2_000_000_000
 _TICK_SECONDS = 0.25
-_COMPARING_NOTE = "The checksum is wrong: looking for the damaged part."
+_COMPARING_NOTE = Sentence("Download", "The checksum is wrong: looking for the damaged part.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,9 @@ class Download:
             return done
         except filelock.Timeout:
             raise DownloadError(
-                f"{self.path.name} is already being downloaded by another Sfumato."
+                Sentence(
+                    "Download", "{name} is already being downloaded by another Sfumato."
+                ).filled(name=self.path.name)
             ) from None
         except OSError as error:
             raise _disk_error(self.path, error) from error
@@ -208,7 +211,7 @@ class Download:
             try:
                 return self._hub.ask(self.model)
             except HubBusyError as busy:
-                self._backoff.after(FaultError(str(busy), retry_after=busy.retry_after))
+                self._backoff.after(FaultError(busy.fact, retry_after=busy.retry_after))
 
     def _already_there(self, header: Header) -> Downloaded:
         def report(done: int) -> None:
@@ -218,8 +221,11 @@ class Download:
 
         if sha256_of(self.path, report) != header.sha256:
             raise DownloadError(
-                f"{self.path} is already there and is not the file that {self._hub.host} offers: "
-                "move it away or remove it first."
+                Sentence(
+                    "Download",
+                    "{path} is already there and is not the file that {host} offers: move it "
+                    "away or remove it first.",
+                ).filled(path=str(self.path), host=self._hub.host)
             )
         discard(self.path)
         self._report(Stage.DONE, header.bytes, header.bytes)
@@ -244,8 +250,11 @@ class Download:
                     return
                 todo = jobs.later  # the mended chunk was not the only wrong one
         raise DownloadError(
-            f"{self.path.name} from {self._hub.host} does not have the checksum it should have, "
-            "even after everything was fetched twice: try another address."
+            Sentence(
+                "Download",
+                "{name} from {host} does not have the checksum it should have, even "
+                "after everything was fetched twice: try another address.",
+            ).filled(name=self.path.name, host=self._hub.host)
         )
 
     def _jobs(self, todo: list[Job], *, comparing: bool = False) -> Jobs:
@@ -332,9 +341,16 @@ class Download:
         free = shutil.disk_usage(self.path.parent).free
         if missing > 0 and free < missing + reserve:
             raise DownloadError(
-                f"{self.path.name} needs {_gb(missing + reserve)} more in {self.path.parent} and "
-                f"{_gb(free)} are free: make room, or choose another folder; "
-                "what has arrived is kept."
+                Sentence(
+                    "Download",
+                    "{name} needs {needed} more in {folder} and {free} are "
+                    "free: make room, or choose another folder; what has arrived is kept.",
+                ).filled(
+                    name=self.path.name,
+                    needed=_gb(missing + reserve),
+                    folder=str(self.path.parent),
+                    free=_gb(free),
+                )
             )
 
 
@@ -355,11 +371,20 @@ def _disk_error(path: Path, error: OSError) -> DownloadError:
     reason = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DownloadError(
-            f"The disk that holds {path.parent} is full: make room and continue; "
-            "what has arrived is kept."
+            Sentence(
+                "Download",
+                "The disk that holds {folder} is full: make room and continue; what has "
+                "arrived is kept.",
+            ).filled(folder=str(path.parent))
         )
-    return DownloadError(f"{path.parent} cannot be written ({reason}): choose another folder.")
+    return DownloadError(
+        Sentence(
+            "Download", "{folder} cannot be written ({reason}): choose another folder."
+        ).filled(folder=str(path.parent), reason=reason)
+    )
 
 
-def _gb(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"
+def _gb(count: int) -> Sentence:
+    if count >= 1e8:
+        return Sentence("Download", "{size} GB").filled(size=count / 1e9)
+    return Sentence("Download", "{size} MB").filled(size=round(count / 1e6))

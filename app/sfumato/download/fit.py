@@ -117,7 +117,7 @@ def fit(
         sentence = Sentence("Fit", "{why}: CPU only.").filled(why=why)
         if seconds:
             sentence = Sentence("Fit", "{why}: CPU only, about {time} s per step.").filled(
-                why=why, time=f"{seconds:.1f}"
+                why=why, time=seconds
             )
         context = longest_context(network, room, profile)
         return Fit(Verdict.CPU, sentence, context, least, available, seconds)
@@ -187,8 +187,8 @@ def _parts(network: Network, padding: float = _TILE_PADDING) -> list[tuple[list[
     ]
 
 
-def _milliseconds(seconds: float | None) -> dict[str, str]:
-    return {"time": f"{seconds * 1000:.0f}"} if seconds else {}
+def _milliseconds(seconds: float | None) -> dict[str, int]:
+    return {"time": round(seconds * 1000)} if seconds else {}
 
 
 def _free(available: int, ours: int) -> Sentence:
@@ -197,5 +197,5 @@ def _free(available: int, ours: int) -> Sentence:
     return Sentence("Fit", "{free} free").filled(free=_gb(available))
 
 
-def _gb(count: int) -> str:
-    return f"{count / _GB:.1f} GB"
+def _gb(count: int) -> Sentence:
+    return Sentence("Fit", "{size} GB").filled(size=count / _GB)

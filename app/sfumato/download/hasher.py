@@ -9,6 +9,7 @@ from sfumato.download.control import Control, StopError
 from sfumato.download.jobs import Jobs
 from sfumato.download.part import Chunk, Part
 from sfumato.errors import DownloadError
+from sfumato.sentence import Sentence
 
 _DISK_ATTEMPTS = 3
 
@@ -43,8 +44,11 @@ class Hasher:
                 self._jobs.fetch_again(chunk)
             else:
                 raise DownloadError(
-                    f"The disk does not give back what was written to {self._part.path}: "
-                    "choose another folder."
+                    Sentence(
+                        "Download",
+                        "The disk does not give back what was written to {path}: choose another "
+                        "folder.",
+                    ).filled(path=str(self._part.path))
                 )
             chunk.claimed_only = False
             whole = attempt

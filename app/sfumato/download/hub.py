@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from sfumato.download.catalogue import Model
 from sfumato.errors import DownloadError
+from sfumato.sentence import Sentence
 
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # read when huggingface-hub is imported
 
@@ -28,8 +29,9 @@ _TIMEOUT_SECONDS = 15.0
 class HubBusyError(Exception):
     """No answer now; asking again later may help. `retry_after` in seconds, if the hub said so."""
 
-    def __init__(self, fact: str, retry_after: float | None = None) -> None:
+    def __init__(self, fact: Sentence, retry_after: float | None = None) -> None:
         super().__init__(fact)
+        self.fact = fact
         self.retry_after = retry_after
 
 
@@ -51,7 +53,10 @@ class Hub:
         self.endpoint = chosen.rstrip("/")
         if urlsplit(self.endpoint).scheme not in ("https", "http") or not self.host:
             raise DownloadError(
-                f"“{chosen}” is not the address of a hub: write it as https://huggingface.co."
+                Sentence(
+                    "Download",
+                    "“{chosen}” is not the address of a hub: write it as https://huggingface.co.",
+                ).filled(chosen=chosen)
             )
 
     @property
@@ -79,7 +84,10 @@ class Hub:
         """Raises HubBusyError if it is worth asking again, DownloadError if not."""
         if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
             raise DownloadError(
-                "HF_HUB_OFFLINE is set, so nothing is downloaded: unset it and try again."
+                Sentence(
+                    "Download",
+                    "HF_HUB_OFFLINE is set, so nothing is downloaded: unset it and try again.",
+                )
             )
         from huggingface_hub import errors, get_hf_file_metadata, hf_hub_url
 
@@ -98,49 +106,81 @@ class Hub:
             )
         except errors.GatedRepoError:
             raise DownloadError(
-                f"{model.repository} asks you to accept its terms: do so at "
-                f"{HUGGING_FACE}/{model.repository} and set HF_TOKEN to a token of yours."
+                Sentence(
+                    "Download",
+                    "{repository} asks you to accept its terms: do so at "
+                    "{address}/{repository} and set HF_TOKEN to a token of yours.",
+                ).filled(repository=model.repository, address=HUGGING_FACE)
             ) from None
         except (errors.EntryNotFoundError, errors.RevisionNotFoundError):
             raise DownloadError(
-                f"{self.host} has no {model.file} in {model.repository} "
-                f"at revision {model.revision}: check the name."
+                Sentence(
+                    "Download",
+                    "{host} has no {file} in {repository} at revision {revision}: check the name.",
+                ).filled(
+                    host=self.host,
+                    file=model.file,
+                    repository=model.repository,
+                    revision=model.revision,
+                )
             ) from None
         except errors.RepositoryNotFoundError:
             raise DownloadError(
-                f"{self.host} has no repository {model.repository}, or it is private: "
-                "check the name, or set HF_TOKEN."
+                Sentence(
+                    "Download",
+                    "{host} has no repository {repository}, or it is private: check the "
+                    "name, or set HF_TOKEN.",
+                ).filled(host=self.host, repository=model.repository)
             ) from None
         except errors.OfflineModeIsEnabled:
             raise DownloadError(
-                "HF_HUB_OFFLINE was set at the start, so nothing is downloaded: "
-                "unset it and start again."
+                Sentence(
+                    "Download",
+                    "HF_HUB_OFFLINE was set at the start, so nothing is downloaded: unset it "
+                    "and start again.",
+                )
             ) from None
         except errors.HfHubHTTPError as error:
             status = error.response.status_code
             if status in (408, 429) or status >= 500:
                 raise HubBusyError(
-                    f"{self.host} answers {status}", seconds(error.response.headers)
+                    Sentence("Download", "{host} answers {status}").filled(
+                        host=self.host, status=status
+                    ),
+                    seconds(error.response.headers),
                 ) from None
             raise DownloadError(
-                f"{self.host} refuses the question about {model.file} (HTTP {status}): "
-                "try again later, or set the address of a mirror."
+                Sentence(
+                    "Download",
+                    "{host} refuses the question about {file} (HTTP {status}): try again "
+                    "later, or set the address of a mirror.",
+                ).filled(host=self.host, file=model.file, status=status)
             ) from None
         except (transport_error, OSError) as error:
-            raise HubBusyError(f"{self.host} cannot be reached ({first_line(error)})") from None
+            raise HubBusyError(
+                Sentence("Download", "{host} cannot be reached ({error})").filled(
+                    host=self.host, error=first_line(error)
+                )
+            ) from None
 
         sha256 = said.etag or ""
         if not _SHA256.fullmatch(sha256):
             sha256 = model.sha256 or ""
         if said.size is None or not sha256:
             raise DownloadError(
-                f"{self.host} does not tell the size and checksum of {model.file}, so it could "
-                "not be verified: use huggingface.co or another mirror."
+                Sentence(
+                    "Download",
+                    "{host} does not tell the size and checksum of {file}, so it could not "
+                    "be verified: use huggingface.co or another mirror.",
+                ).filled(host=self.host, file=model.file)
             )
         if self.is_mirror and model.sha256 not in (None, sha256):
             raise DownloadError(
-                f"{self.host} offers another {model.file} than the published one "
-                "(its SHA-256 differs): use huggingface.co or another mirror."
+                Sentence(
+                    "Download",
+                    "{host} offers another {file} than the published one (its SHA-256 "
+                    "differs): use huggingface.co or another mirror.",
+                ).filled(host=self.host, file=model.file)
             )
         return RemoteFile(said.location, said.size, sha256, said.commit_hash or model.revision)
 

@@ -22,6 +22,7 @@ from sfumato.download.catalogue import Catalogue, Model, quant_of
 from sfumato.download.downloader import Downloaded
 from sfumato.download.hasher import sha256_of
 from sfumato.errors import DownloadError, ModelFileError
+from sfumato.sentence import Sentence
 
 FAMILY = b"diffusion-gemma"  # general.architecture, the first key of every file of the family
 _HEAD_BYTES = 4096
@@ -29,13 +30,13 @@ _INSPECT_SECONDS = 120
 _SHA256_NAME = re.compile(r"(?:sha256-)?([0-9a-f]{64})")
 # What other files begin with, and what they are.
 _OTHERS = (
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"\x1f\x8b", "a compressed archive"),
-    (b"7z\xbc\xaf", "a compressed archive"),
-    (b"<!", "a web page"),
-    (b"<html", "a web page"),
-    (b"%PDF", "a PDF document"),
-    (b"version https://git-lfs", "only a pointer to a file (Git LFS)"),
+    (b"PK\x03\x04", Sentence("Download", "a ZIP archive")),
+    (b"\x1f\x8b", Sentence("Download", "a compressed archive")),
+    (b"7z\xbc\xaf", Sentence("Download", "a compressed archive")),
+    (b"<!", Sentence("Download", "a web page")),
+    (b"<html", Sentence("Download", "a web page")),
+    (b"%PDF", Sentence("Download", "a PDF document")),
+    (b"version https://git-lfs", Sentence("Download", "only a pointer to a file (Git LFS)")),
 )
 
 
@@ -117,7 +118,11 @@ class Library:
             ):
                 return installed
         have = ", ".join(m.entry.model_id or m.path.name for m in models) or "none yet"
-        raise DownloadError(f"No model “{name}” is on this computer: there are {have}.")
+        raise DownloadError(
+            Sentence("Download", "No model “{name}” is on this computer: there are {have}.").filled(
+                name=name, have=have
+            )
+        )
 
     def add(self, done: Downloaded) -> Installed:
         """Take in a finished download, and remember what the hub said about it."""
@@ -151,14 +156,19 @@ class Library:
             sha256 = sha256_of(installed.path, on_bytes)
         except OSError as error:
             raise DownloadError(
-                f"{installed.path} cannot be read ({error.strerror}): check the disk, "
-                "or remove the model from the list."
+                Sentence(
+                    "Download",
+                    "{path} cannot be read ({reason}): check the disk, or remove the model "
+                    "from the list.",
+                ).filled(path=str(installed.path), reason=error.strerror or str(error))
             ) from None
         if sha256 != entry.sha256:
             raise DownloadError(
-                f"{installed.path.name} has changed since it was checked "
-                f"(SHA-256 {sha256[:12]}… instead of {entry.sha256[:12]}…): "
-                "remove it and download it again."
+                Sentence(
+                    "Download",
+                    "{file} has changed since it was checked (SHA-256 {found}… instead of "
+                    "{wanted}…): remove it and download it again.",
+                ).filled(file=installed.path.name, found=sha256[:12], wanted=entry.sha256[:12])
             )
         changed_ns = installed.path.stat().st_mtime_ns
         return self._keep(msgspec.structs.replace(entry, changed_ns=changed_ns))
@@ -169,7 +179,10 @@ class Library:
         path = installed.path
         if installed.entry.origin is Origin.DOWNLOADED and path.exists() and not to_trash(path):
             raise DownloadError(
-                f"{path} cannot be moved to the trash: delete it in the file manager."
+                Sentence(
+                    "Download",
+                    "{path} cannot be moved to the trash: delete it in the file manager.",
+                ).filled(path=str(path))
             )
         self._write([e for e in self._read() if e.path != installed.entry.path])
 
@@ -231,23 +244,31 @@ def check_kind(path: Path) -> None:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
     except IsADirectoryError:
-        raise ModelFileError(f"{path.name} is a folder: choose the GGUF file in it.") from None
+        raise ModelFileError(
+            Sentence("Download", "{file} is a folder: choose the GGUF file in it.").filled(
+                file=path.name
+            )
+        ) from None
     except OSError as error:
         raise ModelFileError(
-            f"{path} cannot be read ({error.strerror}): choose another file."
+            Sentence("Download", "{path} cannot be read ({reason}): choose another file.").filled(
+                path=str(path), reason=error.strerror or str(error)
+            )
         ) from None
     if head[:4] == b"GGUF":
         return
     if size == 0:
-        what = "empty"
-    elif head[8:9] == b"{":
-        what = "a safetensors file"
+        empty = Sentence("Download", "{file} is empty: download it again.")
+        raise ModelFileError(empty.filled(file=path.name))
+    if head[8:9] == b"{":
+        what = Sentence("Download", "a safetensors file")
     else:
-        what = next((name for start, name in _OTHERS if head.startswith(start)), "something else")
+        other = Sentence("Download", "something else")
+        what = next((name for start, name in _OTHERS if head.startswith(start)), other)
     raise ModelFileError(
-        f"{path.name} is not a model in GGUF format but {what}: choose the GGUF file."
-        if what != "empty"
-        else f"{path.name} is empty: download it again."
+        Sentence(
+            "Download", "{file} is not a model in GGUF format but {what}: choose the GGUF file."
+        ).filled(file=path.name, what=what)
     )
 
 
@@ -275,14 +296,19 @@ def inspect(path: Path) -> dict[str, Any]:
         )
     except subprocess.TimeoutExpired:
         raise ModelFileError(
-            f"{path.name} keeps its reader busy for too long: it is not a model that can be used."
+            Sentence(
+                "Download",
+                "{file} keeps its reader busy for too long: it is not a model that can be used.",
+            ).filled(file=path.name)
         ) from None
     if child.returncode != 0:
         lines = child.stderr.decode(errors="replace").strip().splitlines()
         if child.returncode == 2 and lines:
             raise ModelFileError(lines[-1].removeprefix("sfumato: "))
         raise ModelFileError(
-            f"{path.name} brings its reader down: it is damaged; choose another file."
+            Sentence(
+                "Download", "{file} brings its reader down: it is damaged; choose another file."
+            ).filled(file=path.name)
         )
     said: dict[str, Any] = msgspec.json.decode(child.stdout)
     return said

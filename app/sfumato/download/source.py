@@ -12,6 +12,7 @@ from sfumato.download.catalogue import Model
 from sfumato.download.hub import Hub, HubBusyError, RemoteFile, seconds
 from sfumato.download.part import Header
 from sfumato.errors import DownloadError
+from sfumato.sentence import Sentence
 
 # Answers with the whole file, in a row, before we believe that the server has no ranges.
 WHOLE_ANSWERS = 4
@@ -66,12 +67,15 @@ class Source:
                 try:
                     remote = self._hub.ask(self._model)
                 except HubBusyError as busy:
-                    raise FaultError(str(busy), retry_after=busy.retry_after) from None
+                    raise FaultError(busy.fact, retry_after=busy.retry_after) from None
                 if (remote.sha256, remote.bytes) != (self._header.sha256, self._header.bytes):
                     name = self._model.file.rsplit("/", 1)[-1]
                     raise DownloadError(
-                        f"{self._hub.host} now offers another {name} than the one that "
-                        "was begun: cancel this download and start it again."
+                        Sentence(
+                            "Download",
+                            "{host} now offers another {name} than the one that was begun: cancel "
+                            "this download and start it again.",
+                        ).filled(host=self._hub.host, name=name)
                     )
                 self._remote = remote
             return remote
@@ -80,10 +84,15 @@ class Source:
         """Raises FaultError unless these are the bytes from `start` on of the right file."""
         host, status = response.url.host, response.status_code
         if status in (408, 429) or status >= 500:
-            raise FaultError(f"{host} answers {status}", retry_after=seconds(response.headers))
+            raise FaultError(
+                Sentence("Download", "{host} answers {status}").filled(host=host, status=status),
+                retry_after=seconds(response.headers),
+            )
         if "html" in response.headers.get("content-type", ""):
             raise FaultError(
-                f"{host} answers with a web page instead of the file (a login page?)",
+                Sentence(
+                    "Download", "{host} answers with a web page instead of the file (a login page?)"
+                ).filled(host=host),
                 ask_again=True,
             )
         if status == 200:
@@ -92,21 +101,45 @@ class Source:
                 self._whole_answers += 1
                 if self._whole_answers >= WHOLE_ANSWERS:
                     raise DownloadError(
-                        f"{host} sends whole files only, so a download from there could not be "
-                        "continued: choose another address."
+                        Sentence(
+                            "Download",
+                            "{host} sends whole files only, so a download from there could not be "
+                            "continued: choose another address.",
+                        ).filled(host=host)
                     )
-            raise FaultError(f"{host} sends the whole file instead of a part", ask_again=True)
+            raise FaultError(
+                Sentence("Download", "{host} sends the whole file instead of a part").filled(
+                    host=host
+                ),
+                ask_again=True,
+            )
         if status != 206:
-            raise FaultError(f"{host} answers {status}", ask_again=True)
+            raise FaultError(
+                Sentence("Download", "{host} answers {status}").filled(host=host, status=status),
+                ask_again=True,
+            )
         if response.headers.get("content-encoding", "identity") != "identity":
-            raise FaultError(f"{host} changes the file on the way", ask_again=True)
+            raise FaultError(
+                Sentence("Download", "{host} changes the file on the way").filled(host=host),
+                ask_again=True,
+            )
         said = _CONTENT_RANGE.fullmatch(response.headers.get("content-range", ""))
         if said is None or int(said[1]) != start or int(said[2]) != self._header.bytes:
-            raise FaultError(f"{host} sends another part than the one asked for", ask_again=True)
+            raise FaultError(
+                Sentence("Download", "{host} sends another part than the one asked for").filled(
+                    host=host
+                ),
+                ask_again=True,
+            )
         etag = response.headers.get("etag")
         with self._lock:
             if etag is not None and not etag.startswith("W/"):
                 if self._etag is not None and self._etag != etag:
-                    raise FaultError(f"{host} says that the file has changed", ask_again=True)
+                    raise FaultError(
+                        Sentence("Download", "{host} says that the file has changed").filled(
+                            host=host
+                        ),
+                        ask_again=True,
+                    )
                 self._etag = etag
             self._whole_answers = 0

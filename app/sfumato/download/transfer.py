@@ -15,6 +15,7 @@ from sfumato.download.line import STALL_SECONDS, Line
 from sfumato.download.part import Part
 from sfumato.download.source import Source
 from sfumato.download.speed import Speed, SpeedLimit
+from sfumato.sentence import Sentence
 
 TIMEOUT = httpx.Timeout(STALL_SECONDS, connect=15.0)
 # Between two journal records of a chunk: what a kill can lose on each connection.
@@ -100,7 +101,9 @@ class Transfer:
             if jobs.interrupted(claimed):
                 raise StopError
         if job.missing:
-            raise FaultError(f"{response.url.host} ends too early")
+            raise FaultError(
+                Sentence("Download", "{host} ends too early").filled(host=response.url.host)
+            )
 
     def _take(self, line: Line, file: FileIO, jobs: Jobs, job: Job, data: memoryview) -> None:
         chunk = job.chunk
@@ -144,9 +147,23 @@ def _write(file: FileIO, data: memoryview) -> None:
 
 def _fault_of(error: Exception, line: Line, host: str) -> FaultError:
     if line.stalled or isinstance(error, httpx.ReadTimeout):
-        return FaultError(f"{host} has sent next to nothing for {STALL_SECONDS:.0f} seconds")
+        return FaultError(
+            Sentence("Download", "{host} has sent next to nothing for {seconds} seconds").filled(
+                host=host, seconds=round(STALL_SECONDS)
+            )
+        )
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.TooManyRedirects):
-        return FaultError(f"{host} sends us astray ({first_line(error)})", ask_again=True)
+        return FaultError(
+            Sentence("Download", "{host} sends us astray ({error})").filled(
+                host=host, error=first_line(error)
+            ),
+            ask_again=True,
+        )
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
-        return FaultError(f"{host} cannot be reached ({first_line(error)})", ask_again=True)
-    return FaultError(f"The connection to {host} broke")
+        return FaultError(
+            Sentence("Download", "{host} cannot be reached ({error})").filled(
+                host=host, error=first_line(error)
+            ),
+            ask_again=True,
+        )
+    return FaultError(Sentence("Download", "The connection to {host} broke").filled(host=host))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sfumato.engine.sampler import SamplerConfig
 from sfumato.errors import ModelFileError
+from sfumato.sentence import Sentence
 
 ARCHITECTURE = "diffusion-gemma"
 
@@ -97,7 +98,11 @@ class _Reader:
         self.metadata = metadata
 
     def refusal(self, fact: str) -> ModelFileError:
-        return ModelFileError(f"{self.file} {fact}; download the model again or choose another.")
+        return ModelFileError(
+            Sentence("Engine", "{file} {fact}; download the model again or choose another.").filled(
+                file=self.file, fact=fact
+            )
+        )
 
     def whole(self, key: str, default: int | None = None) -> int:
         value = self._get(key, default)

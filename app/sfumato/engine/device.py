@@ -11,6 +11,7 @@ from sfumato.engine.config import ModelConfig
 from sfumato.engine.model_file import TensorInfo
 from sfumato.engine.protocol import Device, Profile
 from sfumato.errors import ModelLoadError
+from sfumato.sentence import Sentence
 
 # Kept free of main memory for everything else when experts live there.
 MAIN_MEMORY_RESERVE_BYTES = 2_000_000_000
@@ -23,7 +24,7 @@ PASS_AND_REWIND: dict[Profile, int] = {"exact": 512 + 512, "compact": 256}
 
 # The instruction sets that _native.instruction_set() tells apart, as people write them.
 INSTRUCTION_SETS = {
-    "portable": "no vector kernels, slow",
+    "portable": Sentence("Engine", "no vector kernels, slow"),
     "avx2": "AVX2",
     "avxvnni": "AVX-VNNI",
     "avx512vnni": "AVX-512 VNNI",
@@ -34,7 +35,7 @@ INSTRUCTION_SETS = {
 @dataclass(frozen=True)
 class Placement:
     device: str  # cpu | cuda:N
-    sentence: str  # what computes where, and why
+    sentence: Sentence  # what computes where, and why
 
 
 def devices() -> list[Device]:
@@ -52,28 +53,49 @@ def place(
     ModelLoadError if it does not.
     """
     cpu, *gpus = found
-    on_cpu = f"On the CPU ({cpu.name}, {cpu.detail})"
+    on_cpu = Sentence("Engine", "On the CPU ({name}, {detail})").filled(
+        name=cpu.name, detail=cpu.detail
+    )
+    chosen = Sentence("Engine", "{place}, as chosen.")
+    because = Sentence("Engine", "{place}: {why}.")
     if requested == "cpu":
-        return Placement("cpu", f"{on_cpu}, as chosen.")
+        return Placement("cpu", chosen.filled(place=on_cpu))
     if requested != "auto":
         gpu = next((gpu for gpu in gpus if gpu.id == requested), None)
         if gpu is None:
             names = ", ".join(device.id for device in found)
-            raise ModelLoadError(f"There is no device “{requested}” here; choose one of {names}.")
+            raise ModelLoadError(
+                Sentence(
+                    "Engine", "There is no device “{requested}” here; choose one of {names}."
+                ).filled(requested=requested, names=names)
+            )
         if not gpu.usable:
-            raise ModelLoadError(f"{gpu.name} cannot be used ({gpu.reason}); choose the CPU.")
-        return Placement(gpu.id, f"On {gpu.name}, as chosen.")
+            raise ModelLoadError(
+                Sentence("Engine", "{gpu} cannot be used ({reason}); choose the CPU.").filled(
+                    gpu=gpu.name, reason=gpu.reason
+                )
+            )
+        return Placement(gpu.id, chosen.filled(place=_on(gpu)))
     usable = [gpu for gpu in gpus if gpu.usable]
     if not usable:
         reasons = "; ".join(f"{gpu.name}: {gpu.reason}" for gpu in gpus)
-        why = reasons or "there is no NVIDIA GPU that this build can use"
-        return Placement("cpu", f"{on_cpu}: {why}.")
+        why = reasons or Sentence("Engine", "there is no NVIDIA GPU that this build can use")
+        return Placement("cpu", because.filled(place=on_cpu, why=why))
     gpu = max(usable, key=_free)
-    memory = f"{gigabytes(needed_bytes)} are needed, {gigabytes(_free(gpu))} are free"
+    memory = Sentence("Engine", "{needed} GB are needed, {free} GB are free").filled(
+        needed=needed_bytes / 1e9, free=_free(gpu) / 1e9
+    )
     missing = needed_bytes - _free(gpu)
     if missing > 0 and missing > min(movable_bytes, _free(cpu) - MAIN_MEMORY_RESERVE_BYTES):
-        return Placement("cpu", f"{on_cpu}: {gpu.name} has too little memory, {memory}.")
-    return Placement(gpu.id, f"On {gpu.name}: {memory}.")
+        little = Sentence("Engine", "{gpu} has too little memory, {memory}").filled(
+            gpu=gpu.name, memory=memory
+        )
+        return Placement("cpu", because.filled(place=on_cpu, why=little))
+    return Placement(gpu.id, because.filled(place=_on(gpu), why=memory))
+
+
+def _on(gpu: Device) -> Sentence:
+    return Sentence("Engine", "On {gpu}").filled(gpu=gpu.name)
 
 
 def weight_bytes(tensors: Iterable[TensorInfo], profile: Profile = "exact") -> int:
@@ -128,10 +150,6 @@ def peak_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def gigabytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB"
-
-
 def _free(gpu: Device) -> int:
     return gpu.memory_bytes if gpu.free_bytes is None else gpu.free_bytes
 
@@ -147,7 +165,9 @@ def _cpu() -> Device:
         name=_cpu_name(),
         memory_bytes=total,
         free_bytes=available_memory() or None,
-        detail=f"{cores} cores, {INSTRUCTION_SETS.get(instructions, instructions)}",
+        detail=Sentence("Engine", "{count} cores, {instructions}").filled(
+            count=cores or 0, instructions=INSTRUCTION_SETS.get(instructions, instructions)
+        ),
     )
 
 
@@ -169,7 +189,9 @@ def _gpus() -> list[Device]:
             name=gpu["name"],
             memory_bytes=gpu["memory_bytes"],
             free_bytes=gpu["free_bytes"],
-            detail=f"compute capability {gpu['compute_capability']}, CUDA {gpu['driver']}",
+            detail=Sentence("Engine", "compute capability {capability}, CUDA {driver}").filled(
+                capability=gpu["compute_capability"], driver=gpu["driver"]
+            ),
             usable=gpu["usable"],
             reason=gpu["reason"],
         )

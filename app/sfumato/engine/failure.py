@@ -7,6 +7,7 @@ from sfumato.engine._native import NativeError, OutOfMemoryError
 from sfumato.engine.protocol import Failed, FailureKind
 from sfumato.engine.session import ContextFullError
 from sfumato.errors import KnownError, ModelFileError, ModelLoadError
+from sfumato.sentence import Sentence
 
 # What the world makes the engine raise; anything else is a mistake of ours.
 WORLDLY = (KnownError, NativeError, MemoryError)
@@ -18,12 +19,16 @@ def failure(error: Exception, *, turn: int | None = None, path: str | None = Non
     if isinstance(error, OutOfMemoryError | MemoryError):
         return Failed(
             kind="memory",
-            message=f"There is not enough memory: {str(error) or 'none is left'}.",
-            advice="Close other programs, or choose a shorter context or a smaller model.",
+            message=Sentence("Engine", "There is not enough memory: {said}.").filled(
+                said=str(error) or Sentence("Engine", "none is left")
+            ),
+            advice=Sentence(
+                "Engine", "Close other programs, or choose a shorter context or a smaller model."
+            ),
             turn=turn,
             detail=detail,
         )
-    message, advice = _fact_and_way_out(str(error))
+    message, advice = _fact_and_way_out(error)
     kind: FailureKind
     match error:
         case ModelFileError():
@@ -35,20 +40,28 @@ def failure(error: Exception, *, turn: int | None = None, path: str | None = Non
             kind = "device"
         case NativeError():
             kind = "device"
-            message = f"The model could not be computed: {error}."
-            advice = "Start the engine again, check the model file, or choose another device."
+            message = Sentence("Engine", "The model could not be computed: {error}.").filled(
+                error=str(error)
+            )
+            advice = Sentence(
+                "Engine",
+                "Start the engine again, check the model file, or choose another device.",
+            )
         case KnownError():
             kind = "request"
         case _:
             kind = "internal"
-            message = f"The engine made a mistake ({type(error).__name__}: {error})."
-            advice = "Try again; if it happens again, please report it with the details."
+            message = Sentence("Engine", "The engine made a mistake ({kind}: {error}).").filled(
+                kind=type(error).__name__, error=str(error)
+            )
+            advice = Sentence(
+                "Engine", "Try again; if it happens again, please report it with the details."
+            )
     return Failed(kind=kind, message=message, advice=advice, turn=turn, detail=detail)
 
 
-def _fact_and_way_out(sentence: str) -> tuple[str, str]:
+def _fact_and_way_out(error: Exception) -> tuple[Sentence, Sentence]:
     """A KnownError says “fact; way out.”; the window shows them apart."""
-    fact, separator, way_out = sentence.rpartition("; ")
-    if not separator:
-        return sentence, "Try again."
-    return f"{fact}.", way_out[:1].upper() + way_out[1:]
+    said = error.args[0] if error.args else ""
+    sentence = said if isinstance(said, Sentence) else Sentence("", str(error))
+    return sentence.parted() or (sentence, Sentence("Engine", "Try again."))

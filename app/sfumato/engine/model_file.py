@@ -27,6 +27,7 @@ from sfumato.engine.config import (
 )
 from sfumato.engine.sampler import SamplerConfig
 from sfumato.errors import ModelFileError
+from sfumato.sentence import Sentence
 
 # The types we have kernels for (MODEL.md section 5).
 # fmt: off
@@ -46,7 +47,8 @@ MAX_ARRAY_KEPT = 4096  # longer arrays are stepped over
 MAX_HEADER_BYTES = 64 << 20  # the real one has 16 million
 READ_BYTES = 4 << 20
 
-DAMAGED = "download it again"
+DAMAGED = Sentence("Engine", "download it again")
+CHOOSE_ANOTHER = Sentence("Engine", "choose a DiffusionGemma file (GGUF)")
 
 
 @dataclass(frozen=True)
@@ -81,14 +83,23 @@ class ModelFile:
         path = Path(path)
         try:
             if not path.is_file():
-                fact = "is not a file" if path.exists() else "does not exist"
-                raise ModelFileError(f"{path.name} {fact}; choose the model file again.")
+                fact = Sentence("Engine", "does not exist")
+                if path.exists():
+                    fact = Sentence("Engine", "is not a file")
+                raise ModelFileError(
+                    Sentence("Engine", "{file} {fact}; choose the model file again.").filled(
+                        file=path.name, fact=fact
+                    )
+                )
             with path.open("rb", buffering=0) as stream:
                 return _read(path, _Header(path.name, stream))
         except OSError as error:
             reason = error.strerror or str(error)
             raise ModelFileError(
-                f"{path.name} cannot be read ({reason}); check the disk and the file's permissions."
+                Sentence(
+                    "Engine",
+                    "{file} cannot be read ({reason}); check the disk and the file's permissions.",
+                ).filled(file=path.name, reason=reason)
             ) from error
 
     @property
@@ -122,10 +133,15 @@ class _Header:
         self.position = 0
 
     def refusal(self, fact: str, way_out: str = DAMAGED) -> ModelFileError:
-        return ModelFileError(f"{self.file} {fact}; {way_out}.")
+        return ModelFileError(
+            Sentence("Engine", "{file} {fact}; {way_out}.").filled(
+                file=self.file, fact=fact, way_out=way_out
+            )
+        )
 
     def truncated(self) -> ModelFileError:
-        return self.refusal(f"ends in the middle of its header, after {self.size:,} bytes")
+        fact = Sentence("Engine", "ends in the middle of its header, after {size} bytes")
+        return self.refusal(fact.filled(size=self.size))
 
     def remaining(self) -> int:
         return self.size - self.position
@@ -217,16 +233,20 @@ def _read(path: Path, header: _Header) -> ModelFile:
     metadata = _read_metadata(header, key_count)
     architecture = metadata.get("general.architecture")
     if architecture != ARCHITECTURE:
-        kind = f"is a “{_shown(str(architecture))}” model"
-        raise header.refusal(
-            kind if architecture else "does not say what model it is",
-            "choose a DiffusionGemma file (GGUF)",
-        )
+        fact = Sentence("Engine", "does not say what model it is")
+        if architecture:
+            fact = Sentence("Engine", "is a “{kind}” model").filled(kind=_shown(str(architecture)))
+        raise header.refusal(fact, CHOOSE_ANOTHER)
     parts = metadata.get("split.count", 1)
     if parts != 1:
         raise header.refusal(
-            f"is one of {_shown(str(parts))} parts of a model",
-            "join them with “llama-gguf-split --merge” or download a model in one file",
+            Sentence("Engine", "is one of {count} parts of a model").filled(
+                count=_shown(str(parts))
+            ),
+            Sentence(
+                "Engine",
+                "join them with “llama-gguf-split --merge” or download a model in one file",
+            ),
         )
     tensors, data_offset = _read_tensors(header, tensor_count, _alignment(header, metadata))
     embedding = next((t for t in tensors if t.name == "token_embd.weight"), None)
@@ -257,7 +277,8 @@ def _check_tokenizer(header: _Header, metadata: Metadata, vocab: int) -> None:
     """What llama.cpp relies on without looking: it ends the process where this is violated."""
     if metadata.get("tokenizer.ggml.model") != TOKENIZER:
         raise header.refusal(
-            f"has no “{TOKENIZER}” vocabulary", "choose another file of this model"
+            Sentence("Engine", "has no “{name}” vocabulary").filled(name=TOKENIZER),
+            Sentence("Engine", "choose another file of this model"),
         )
     for name, type_, optional in (
         ("tokens", "STRING", False),
@@ -283,16 +304,19 @@ def _check_tokenizer(header: _Header, metadata: Metadata, vocab: int) -> None:
 def _read_counts(header: _Header) -> tuple[int, int]:
     magic = header.take_bytes(min(4, header.size))
     if magic != b"GGUF":
-        raise header.refusal("is not a GGUF file", "choose a DiffusionGemma file (GGUF)")
+        raise header.refusal(Sentence("Engine", "is not a GGUF file"), CHOOSE_ANOTHER)
     version = header.take("<I")
     if version != VERSION:
         if int.from_bytes(version.to_bytes(4, "little"), "big") == VERSION:
             raise header.refusal(
-                "was written for big-endian machines", "download the usual, little-endian file"
+                Sentence("Engine", "was written for big-endian machines"),
+                Sentence("Engine", "download the usual, little-endian file"),
             )
         raise header.refusal(
-            f"has GGUF version {version:,}, Sfumato reads version {VERSION}",
-            "download a current file of this model",
+            Sentence("Engine", "has GGUF version {version}, Sfumato reads version {ours}").filled(
+                version=version, ours=VERSION
+            ),
+            Sentence("Engine", "download a current file of this model"),
         )
     tensor_count = header.take("<Q")
     key_count = header.take("<Q")
@@ -426,8 +450,10 @@ def _locate(
         type_name = type_.name
     if type_name not in SUPPORTED_TYPES:
         raise header.refusal(
-            f"holds weights of type {type_name} (“{_shown(name)}”), which Sfumato cannot compute",
-            "choose a Q4_K_M, Q5_K_M, Q6_K, Q8_0 or BF16 file of this model",
+            Sentence(
+                "Engine", "holds weights of type {type} (“{name}”), which Sfumato cannot compute"
+            ).filled(type=type_name, name=_shown(name)),
+            Sentence("Engine", "choose a Q4_K_M, Q5_K_M, Q6_K, Q8_0 or BF16 file of this model"),
         )
     block, block_bytes = GGML_QUANT_SIZES[type_]
     if min(shape) < 1 or shape[0] % block:
@@ -435,7 +461,9 @@ def _locate(
     size = math.prod(shape) // block * block_bytes
     if offset + size > header.size:
         raise header.refusal(
-            f"has {header.size:,} bytes, its tensor “{_shown(name)}” would end at {offset + size:,}"
+            Sentence("Engine", "has {size} bytes, its tensor “{name}” would end at {end}").filled(
+                size=header.size, name=_shown(name), end=offset + size
+            )
         )
     return TensorInfo(name, type_name, shape, offset, size)
 

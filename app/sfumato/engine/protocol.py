@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from sfumato.engine.sampler import SamplerConfig
+from sfumato.sentence import Fact, Part, Sentence
 
-VERSION = 1
+VERSION = 2
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 
 __all__ = [
@@ -144,7 +145,7 @@ class Device(msgspec.Struct, frozen=True):
     id: str  # cpu | cuda:N
     name: str
     memory_bytes: int
-    detail: str  # instruction set, or compute capability and driver
+    detail: Sentence  # instruction set, or compute capability and driver
     usable: bool = True
     reason: str = ""  # why it is not usable, part of a sentence
     free_bytes: int | None = None  # when the engine started; None: unknown
@@ -166,7 +167,7 @@ class Loaded(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     name: str  # general.name of the file
     parameters: int
     device: str
-    placement: str  # a sentence: what computes where, and why
+    placement: Sentence  # what computes where, and why
     context: int
     canvas: int
     vocab: int
@@ -267,8 +268,8 @@ class Failed(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Something ended badly: what (one sentence), and the way out (one sentence)."""
 
     kind: FailureKind
-    message: str
-    advice: str
+    message: Sentence
+    advice: Sentence
     turn: int | None = None
     detail: str = ""  # traceback or stderr, for Copy
 
@@ -310,9 +311,41 @@ class FrameError(Exception):
     """The other side does not speak this protocol."""
 
 
-_encoder = msgspec.msgpack.Encoder()
+class _SentenceFrame(msgspec.Struct, array_like=True):
+    """A Sentence on the pipe: the window says it in its own language."""
+
+    context: str
+    pattern: str
+    part: Part
+    facts: dict[str, Any]  # Fact, a sentence again as such a frame
+
+
+def _pack(value: object) -> _SentenceFrame:
+    if isinstance(value, Sentence):
+        return _SentenceFrame(value.context, value.pattern, value.part, value.facts)
+    raise NotImplementedError(f"{type(value).__name__} does not go through the pipe")
+
+
+def _unpack(_: type, value: object) -> Sentence:
+    if isinstance(value, str):
+        return Sentence("", value)
+    frame = msgspec.convert(value, _SentenceFrame)
+    try:
+        facts = {name: _unpacked_fact(fact) for name, fact in frame.facts.items()}
+        return Sentence(frame.context, frame.pattern, frame.part, **facts)
+    except (LookupError, AttributeError, TypeError, RecursionError) as error:
+        raise ValueError(f"no sentence: {error}") from error
+
+
+def _unpacked_fact(fact: object) -> Fact:
+    if isinstance(fact, str | int | float):
+        return fact
+    return _unpack(Sentence, fact)
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_pack)
 _request_decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
-_event_decoder: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event)
+_event_decoder: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event, dec_hook=_unpack)
 
 
 def encode(message: Request | Event) -> bytes:

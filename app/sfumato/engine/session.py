@@ -26,6 +26,7 @@ from sfumato.engine.sampler import SamplerConfig
 from sfumato.engine.template import encode_prompt
 from sfumato.engine.tokenizer import Tokenizer
 from sfumato.errors import GenerationError, ModelLoadError
+from sfumato.sentence import Sentence
 
 # A prompt is prefilled in slices of so many tokens; between two of them it can be stopped.
 PREFILL_TOKENS = 512
@@ -93,13 +94,23 @@ class Session:
         for name, ids in (("start", request.start), ("pinned", request.pinned)):
             if ids is not None and len(ids) != self._model.canvas_length:
                 length = self._model.canvas_length
-                raise GenerationError(f"The {name} canvas has {len(ids)} cells, not {length}.")
+                raise GenerationError(
+                    Sentence("Engine", "The {name} canvas has {cells} cells, not {length}.").filled(
+                        name=name, cells=len(ids), length=length
+                    )
+                )
         if not request.messages or (request.messages[-1].role == "assistant") != (
             request.continue_answer
         ):
-            raise GenerationError("There is nothing to answer; write a message first.")
+            raise GenerationError(
+                Sentence("Engine", "There is nothing to answer; write a message first.")
+            )
         if request.max_blocks < 1:
-            raise GenerationError(f"An answer of {request.max_blocks} blocks is not possible.")
+            raise GenerationError(
+                Sentence("Engine", "An answer of {blocks} blocks is not possible.").filled(
+                    blocks=request.max_blocks
+                )
+            )
         prompt = encode_prompt(
             self._tokenizer,
             request.messages,
@@ -108,9 +119,12 @@ class Session:
         )
         if len(prompt) + self._model.canvas_length > self.context:
             raise ContextFullError(
-                f"The conversation takes {len(prompt):,} tokens and a block of the answer "
-                f"{self._model.canvas_length:,}, but the context holds {self.context:,}; start a "
-                "new chat, shorten the messages, or load the model with a longer context."
+                Sentence(
+                    "Engine",
+                    "The conversation takes {tokens} tokens and a block of the answer "
+                    "{canvas}, but the context holds {context}; start a new chat, shorten "
+                    "the messages, or load the model with a longer context.",
+                ).filled(tokens=len(prompt), canvas=self._model.canvas_length, context=self.context)
             )
         return prompt
 
@@ -339,8 +353,11 @@ def load(
     context = min(request.context, file.config.context_length)
     if context < 2 * file.config.canvas:
         raise ModelLoadError(
-            f"A context of {context:,} tokens has no room for a block of {file.config.canvas:,} "
-            f"and a question; choose at least {2 * file.config.canvas:,}."
+            Sentence(
+                "Engine",
+                "A context of {context} tokens has no room for a block of {canvas} and a "
+                "question; choose at least {least}.",
+            ).filled(context=context, canvas=file.config.canvas, least=2 * file.config.canvas)
         )
     weights = device.weight_bytes(file.tensors, request.profile)
     placement = device.place(

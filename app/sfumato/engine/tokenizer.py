@@ -19,6 +19,7 @@ from typing import Any, Self
 from llama_cpp import llama_cpp
 
 from sfumato.errors import ModelFileError
+from sfumato.sentence import Sentence
 
 ARCHITECTURE_OF_LLAMA_CPP = "gemma4"
 # What a conversation is made of (MODEL.md 4.8); without these a file cannot be chatted with.
@@ -86,16 +87,22 @@ class Tokenizer:
         model = llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
         if not model:
             raise ModelFileError(
-                f"{path.name} has no vocabulary that can be read; "
-                "download the model again or choose another."
+                Sentence(
+                    "Engine",
+                    "{file} has no vocabulary that can be read; download the model again or "
+                    "choose another.",
+                ).filled(file=path.name)
             )
         tokenizer = cls(model)
         missing = [text for text in STRUCTURE if tokenizer.special_id(text) is None]
         if missing:
             tokenizer.close()
             raise ModelFileError(
-                f"{path.name} has no “{missing[0]}” in its vocabulary, which a conversation needs; "
-                "choose another file of this model."
+                Sentence(
+                    "Engine",
+                    "{file} has no “{name}” in its vocabulary, which a conversation needs; "
+                    "choose another file of this model.",
+                ).filled(file=path.name, name=missing[0])
             )
         return tokenizer
 

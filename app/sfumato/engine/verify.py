@@ -19,6 +19,7 @@ from sfumato.engine.model_file import ModelFile
 from sfumato.engine.protocol import Profile
 from sfumato.engine.sampler import SamplerConfig
 from sfumato.errors import ModelFileError
+from sfumato.sentence import Sentence
 
 # ‖Δ‖/‖reference‖ of an array. A float64 implementation differs from the arrays by 1e-6.
 REFERENCE_TOLERANCE = 1e-4
@@ -114,13 +115,17 @@ def _load(path: Path) -> Arrays:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError) as error:
         raise ModelFileError(
-            f"{path.name} holds no arrays ({error}); choose an .npz file."
+            Sentence("Engine", "{file} holds no arrays ({error}); choose an .npz file.").filled(
+                file=path.name, error=str(error)
+            )
         ) from None
     needed = ("prompt", "canvas", "temperature", "logits", "uniform", "renoise", "next_canvas")
     missing = [name for name in needed if name not in arrays]
     if missing:
         raise ModelFileError(
-            f"{path.name} lacks “{missing[0]}”; make it with the model file again."
+            Sentence("Engine", "{file} lacks “{name}”; make it with the model file again.").filled(
+                file=path.name, name=missing[0]
+            )
         )
     return arrays
 

@@ -48,6 +48,7 @@ from sfumato.engine.protocol import (
 )
 from sfumato.engine.session import Session, load
 from sfumato.errors import GenerationError
+from sfumato.sentence import Sentence
 
 EXIT_PROTOCOL = 2  # after a request that could not be read
 FLUSH_SECONDS = 2.0  # how long a last event may take to leave
@@ -182,7 +183,7 @@ class Worker:
 
         try:
             if self._session is None:
-                raise GenerationError("No model is loaded; choose one first.")
+                raise GenerationError(Sentence("Engine", "No model is loaded; choose one first."))
             for event in self._session.answer(request, stopped):
                 self._outbox.post(event)
                 self._count()
@@ -213,8 +214,10 @@ class Worker:
             self._outbox.post(
                 Failed(
                     kind="protocol",
-                    message=f"The engine could not read a request: {error}.",
-                    advice="Start the engine again; the conversation is safe.",
+                    message=Sentence(
+                        "Engine", "The engine could not read a request: {error}."
+                    ).filled(error=str(error)),
+                    advice=Sentence("Engine", "Start the engine again; the conversation is safe."),
                 )
             )
             self._outbox.close()

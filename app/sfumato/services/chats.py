@@ -9,6 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from sfumato.errors import KnownError, StoreError
+from sfumato.sentence import Sentence
 from sfumato.services.settings import SettingsService
 from sfumato.services.store_calls import StoreCalls
 from sfumato.store import chats, export, folders, messages, search
@@ -293,7 +294,11 @@ class Chats(QObject):
                 path.write_bytes(self._calls.read(export.to_json, chat_ids))
         except OSError as error:
             self.failed.emit(
-                KnownError(f"{path} could not be written ({error.strerror}); choose another place.")
+                KnownError(
+                    Sentence(
+                        "Chats", "{path} could not be written ({reason}); choose another place."
+                    ).filled(path=str(path), reason=error.strerror or str(error))
+                )
             )
         except StoreError as error:
             self.failed.emit(error)
@@ -304,7 +309,13 @@ class Chats(QObject):
         try:
             data = path.read_bytes()
         except OSError as error:
-            self.failed.emit(KnownError(f"{path} could not be read ({error.strerror})."))
+            self.failed.emit(
+                KnownError(
+                    Sentence("Chats", "{path} could not be read ({reason}).").filled(
+                        path=str(path), reason=error.strerror or str(error)
+                    )
+                )
+            )
             return
 
         def imported(report: ImportReport) -> None:

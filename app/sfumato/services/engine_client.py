@@ -35,6 +35,7 @@ from sfumato.engine.protocol import (
     encode,
 )
 from sfumato.errors import GenerationError
+from sfumato.sentence import Sentence
 
 STDERR_BYTES_KEPT = 64 * 1024
 
@@ -45,8 +46,10 @@ SHUTDOWN_MS = 2000
 TERMINATE_MS = 1000
 KILL_MS = 2000
 
-START_AGAIN = "Start the engine again; the conversation is safe."
-INSTALL_AGAIN = "Install Sfumato again, so that window and engine come from one version."
+START_AGAIN = Sentence("EngineClient", "Start the engine again; the conversation is safe.")
+INSTALL_AGAIN = Sentence(
+    "EngineClient", "Install Sfumato again, so that window and engine come from one version."
+)
 
 
 class EngineClient(QObject):
@@ -105,7 +108,9 @@ class EngineClient(QObject):
     def request(self, message: Request) -> None:
         """Send a request. Raises GenerationError when no engine runs."""
         if self._process is None:
-            raise GenerationError("The engine is not running; start it again.")
+            raise GenerationError(
+                Sentence("EngineClient", "The engine is not running; start it again.")
+            )
         if isinstance(message, Generate):
             self._turn = message.turn
             self._stop_asked.invalidate()
@@ -156,8 +161,10 @@ class EngineClient(QObject):
         """The process was ended on request, perhaps in the middle of an answer."""
         turn, self._turn = self._turn, None
         if turn is not None:
-            message = "The engine was closed before the answer was finished."
-            advice = "Ask again, or continue the answer."
+            message = Sentence(
+                "EngineClient", "The engine was closed before the answer was finished."
+            )
+            advice = Sentence("EngineClient", "Ask again, or continue the answer.")
             self.received.emit(Failed(kind="crash", message=message, advice=advice, turn=turn))
         self.ended.emit("")
 
@@ -171,14 +178,18 @@ class EngineClient(QObject):
                 if self._process is not process:  # a slot closed or restarted the client
                     return
         except FrameError as error:
-            self._refuse(f"The engine sent something unreadable ({error}).", START_AGAIN)
+            said = Sentence("EngineClient", "The engine sent something unreadable ({error}).")
+            self._refuse(said.filled(error=str(error)), START_AGAIN)
 
     def _take(self, body: bytes) -> None:
         event = decode_event(body)
         if isinstance(event, Ready):
             if event.version != VERSION:
-                versions = f"version {event.version}, the window speaks version {VERSION}"
-                self._refuse(f"The engine speaks {versions}.", INSTALL_AGAIN)
+                said = Sentence(
+                    "EngineClient",
+                    "The engine speaks version {engine}, the window speaks version {window}.",
+                )
+                self._refuse(said.filled(engine=event.version, window=VERSION), INSTALL_AGAIN)
                 return
             self._ready = True
             self.received.emit(event)
@@ -192,7 +203,7 @@ class EngineClient(QObject):
             self._explained = True  # the engine ends itself after this and needs no obituary
         self.received.emit(event)
 
-    def _refuse(self, message: str, advice: str) -> None:
+    def _refuse(self, message: Sentence, advice: Sentence) -> None:
         failure = Failed(
             kind="protocol",
             message=message,
@@ -220,7 +231,8 @@ class EngineClient(QObject):
     def _on_error(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart and self._process is not None:
             reason = self._process.errorString()
-            self._gone(f"The engine could not be started ({reason}).", INSTALL_AGAIN)
+            said = Sentence("EngineClient", "The engine could not be started ({reason}).")
+            self._gone(said.filled(reason=reason), INSTALL_AGAIN)
 
     def _on_finished(self, code: int, status: QProcess.ExitStatus) -> None:
         process = self._process
@@ -233,11 +245,15 @@ class EngineClient(QObject):
         if status == QProcess.ExitStatus.CrashExit:
             message, advice = _crash_in_words(code)
         else:
-            when = "ended" if self._ready else "ended while it was starting"
-            message, advice = f"The engine {when} (exit code {code}).", START_AGAIN
+            said = Sentence("EngineClient", "The engine ended (exit code {code}).")
+            if not self._ready:
+                said = Sentence(
+                    "EngineClient", "The engine ended while it was starting (exit code {code})."
+                )
+            message, advice = said.filled(code=str(code)), START_AGAIN
         self._gone(message, advice)
 
-    def _gone(self, message: str, advice: str) -> None:
+    def _gone(self, message: Sentence, advice: Sentence) -> None:
         """The process ended without being asked to."""
         process = self._process
         assert process is not None
@@ -257,7 +273,7 @@ class EngineClient(QObject):
         self.ended.emit(message)
 
 
-def _crash_in_words(code: int) -> tuple[str, str]:
+def _crash_in_words(code: int) -> tuple[Sentence, Sentence]:
     """What ended a process, and what to do; `code` is the signal, on Windows the exception."""
     name = f"exception {code & 0xFFFFFFFF:#010x}"
     if sys.platform != "win32":
@@ -267,14 +283,25 @@ def _crash_in_words(code: int) -> tuple[str, str]:
             name = f"signal {code}"
     if name == "SIGKILL":
         return (
-            "The engine was ended by the system, perhaps because memory ran out (SIGKILL).",
-            "Close other programs or choose a smaller model or context, then start it again.",
+            Sentence(
+                "EngineClient",
+                "The engine was ended by the system, perhaps because memory ran out (SIGKILL).",
+            ),
+            Sentence(
+                "EngineClient",
+                "Close other programs or choose a smaller model or context, then start it again.",
+            ),
         )
     if name == "SIGBUS":
         return (
-            "The engine could no longer read the model file (SIGBUS).",
-            "Check that the file is complete and its drive connected, then start it again.",
+            Sentence("EngineClient", "The engine could no longer read the model file (SIGBUS)."),
+            Sentence(
+                "EngineClient",
+                "Check that the file is complete and its drive connected, then start it again.",
+            ),
         )
     if name == "SIGTERM":
-        return f"The engine was ended from outside ({name}).", START_AGAIN
-    return f"The engine crashed ({name}).", START_AGAIN
+        said = Sentence("EngineClient", "The engine was ended from outside ({name}).")
+    else:
+        said = Sentence("EngineClient", "The engine crashed ({name}).")
+    return said.filled(name=name), START_AGAIN

@@ -25,10 +25,12 @@ from sfumato.engine.protocol import (
     SamplerConfig,
 )
 from sfumato.errors import GenerationError, KnownError
+from sfumato.sentence import Sentence
 from sfumato.services.chats import Chats
 from sfumato.services.engine_client import EngineClient
 from sfumato.services.model import ModelService
 from sfumato.services.settings import SettingsService
+from sfumato.services.spoken import spoken
 from sfumato.services.store_calls import StoreCalls
 from sfumato.services.throttle import Throttle
 from sfumato.store import chats, messages, recordings
@@ -268,8 +270,8 @@ class Generation(QObject):
         elif self._model.state == "failed":
             failure = self._model.failure or Failed(
                 kind="crash",
-                message="The engine is not running.",
-                advice="Start it again; the conversation is safe.",
+                message=Sentence("EngineClient", "The engine is not running."),
+                advice=Sentence("EngineClient", "Start it again; the conversation is safe."),
             )
             self._fail(answer, failure)
 
@@ -334,7 +336,7 @@ class Generation(QObject):
     def _fail(self, answer: Answer, failure: Failed) -> None:
         self.last_failed = answer.message.id
         self.failed.emit(failure)
-        self._end(answer, "failed", error=failure.message)
+        self._end(answer, "failed", error=spoken(failure.message))
 
     def _end(
         self, answer: Answer, state: str, event: Finished | None = None, error: str = ""

@@ -28,7 +28,9 @@ from sfumato.download.part import discard, unfinished
 from sfumato.download.progress import Progress, Stage
 from sfumato.engine.protocol import Device
 from sfumato.errors import DownloadError, KnownError
+from sfumato.sentence import Sentence
 from sfumato.services.settings import SettingsService
+from sfumato.services.spoken import spoken
 
 log = logging.getLogger(__name__)
 
@@ -205,7 +207,11 @@ class ModelLibrary(QObject):
             self._emit(self._surveyed, survey)
         except Exception as error:
             log.exception("the survey of the models failed")
-            problem = KnownError(f"The models could not be listed ({error}).")
+            problem = KnownError(
+                Sentence("ModelLibrary", "The models could not be listed ({error}).").filled(
+                    error=str(error)
+                )
+            )
             self._emit(self._worked, None, problem, "")
 
     def _take_survey(self, survey: _Survey) -> None:
@@ -256,7 +262,14 @@ class ModelLibrary(QObject):
         except Exception as error:
             log.exception("the download of %s failed", model_id)
             self._emit(
-                self._ended, model_id, None, DownloadError(f"The download failed ({error}).")
+                self._ended,
+                model_id,
+                None,
+                DownloadError(
+                    Sentence("ModelLibrary", "The download failed ({error}).").filled(
+                        error=str(error)
+                    )
+                ),
             )
 
     def pause(self, model_id: str) -> None:
@@ -286,7 +299,7 @@ class ModelLibrary(QObject):
         if not self._transfers and not self._checking:
             self._timer.stop()
         if error is not None:
-            self._errors[model_id] = str(error)
+            self._errors[model_id] = spoken(error)
         self.refresh()
         self.changed.emit()
         if installed is not None:
@@ -316,7 +329,7 @@ class ModelLibrary(QObject):
 
         def on_bytes(read: int) -> None:
             if self._closed:
-                raise DownloadError("Sfumato is being closed.")
+                raise DownloadError(Sentence("ModelLibrary", "Sfumato is being closed."))
             self._checking[str(path)] = read
 
         def run() -> None:
@@ -327,7 +340,11 @@ class ModelLibrary(QObject):
                 self._emit(self._worked, None, error, str(path))
             except Exception as error:
                 log.exception("reading %s failed", path)
-                problem = KnownError(f"{path} could not be read ({error}).")
+                problem = KnownError(
+                    Sentence("ModelLibrary", "{path} could not be read ({error}).").filled(
+                        path=str(path), error=str(error)
+                    )
+                )
                 self._emit(self._worked, None, problem, str(path))
 
         self._pool.submit(run)

@@ -189,7 +189,7 @@ class SelfTest(QObject):
         loaded = self._model.loaded
         assert loaded is not None
         device = next((d for d in self._model.devices if d.id == loaded.device), None)
-        device = device or Device(loaded.device, loaded.device, 0, "")
+        device = device or Device(loaded.device, loaded.device, 0, Sentence("", loaded.device))
         ms = median(self._step_ms)
         path = Path(loaded.path)
         predicted = self._predict(path, device)
@@ -256,7 +256,7 @@ class SelfTest(QObject):
         self.ended.emit(report)
 
 
-def duration(ms: float) -> str:
-    if ms < 10:
-        return f"{ms:.1f} ms"
-    return f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s"
+def duration(ms: float) -> Sentence:
+    if ms < 1000:
+        return Sentence("SelfTest", "{time} ms").filled(time=ms if ms < 10 else round(ms))
+    return Sentence("SelfTest", "{time} s").filled(time=ms / 1000)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from PySide6.QtCore import QObject, Qt, Signal
 
 from sfumato.errors import KnownError
+from sfumato.sentence import Sentence
 from sfumato.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,12 @@ class StoreCalls(QObject):
             (otherwise or self.failed.emit)(error)
         elif isinstance(error, sqlite3.Error):
             log.error("store", exc_info=error)
-            (otherwise or self.failed.emit)(KnownError(f"The chat could not be stored ({error})."))
+            (otherwise or self.failed.emit)(
+                KnownError(
+                    Sentence("Chats", "The chat could not be stored ({error}).").filled(
+                        error=str(error)
+                    )
+                )
+            )
         else:
             raise error

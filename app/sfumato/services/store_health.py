@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from sfumato.errors import KnownError, StoreError
+from sfumato.services.spoken import spoken
 from sfumato.services.store_calls import StoreCalls
 from sfumato.store import repair
 
@@ -30,7 +31,9 @@ class StoreHealth(QObject):
         reports = self._calls.read(repair.unseen_reports)
         self._told = [report_id for report_id, _ in reports]
         if reports:
-            self.told.emit("\n".join(" ".join(report.sentences()) for _, report in reports))
+            self.told.emit(
+                "\n".join(" ".join(map(spoken, report.sentences())) for _, report in reports)
+            )
 
     def dismiss(self) -> None:
         """The person has seen what was told."""
@@ -49,7 +52,7 @@ class StoreHealth(QObject):
         try:
             store.retry_unsaved()
         except StoreError as error:
-            return str(error) if store.unsaved_count else ""
+            return spoken(error) if store.unsaved_count else ""
         return ""
 
     def save_elsewhere(self, path: Path) -> bool:

@@ -18,6 +18,7 @@ from sfumato.services.chats import Chats
 from sfumato.services.engine_client import EngineClient
 from sfumato.services.generation import Generation
 from sfumato.services.model import ModelService
+from sfumato.services.spoken import spoken
 from sfumato.services.store_calls import StoreCalls
 from sfumato.store import messages
 from sfumato.store.types import Conversation, Message
@@ -130,7 +131,7 @@ class Summary(QObject):
                         "Summary",
                         "A context of {count} tokens is too small to sum anything up; load the"
                         " model with a longer one.",
-                    ).filled(count=f"{loaded.context:,}")
+                    ).filled(count=loaded.context)
                 )
             )
         else:
@@ -197,7 +198,8 @@ class Summary(QObject):
                 run.part -= 1
                 self._ask()
             case Failed():
-                self._end(KnownError(f"{event.message} {event.advice}"))
+                said = (spoken(event.message), spoken(event.advice))
+                self._end(KnownError(" ".join(said)))
 
     def _take_summary(self, run: _Run) -> None:
         run.summary = "".join(run.pieces).strip()

@@ -18,6 +18,7 @@ from typing import Literal
 import msgspec
 
 from sfumato.errors import StoreError
+from sfumato.sentence import Sentence
 from sfumato.store import migrations
 from sfumato.store.database import connect, explain, first_fault, now_ms
 
@@ -80,8 +81,11 @@ def make_backup(source: sqlite3.Connection, folder: Path, reason: Reason) -> Pat
     except OSError as error:
         part.unlink(missing_ok=True)
         raise StoreError(
-            f"The chats could not be backed up to {folder} ({error.strerror}); "
-            "the older backups are untouched."
+            Sentence(
+                "Store",
+                "The chats could not be backed up to {folder} ({reason}); the older "
+                "backups are untouched.",
+            ).filled(folder=str(folder), reason=error.strerror or str(error))
         ) from error
     for backup in superseded(list_backups(folder)):
         backup.path.unlink(missing_ok=True)
@@ -104,7 +108,10 @@ def copy_database(source: sqlite3.Connection, path: Path) -> None:
     if problem:
         path.unlink(missing_ok=True)
         raise StoreError(
-            f"A copy of the chats at {path} is damaged ({problem}); the older backups are kept."
+            Sentence(
+                "Store",
+                "A copy of the chats at {path} is damaged ({problem}); the older backups are kept.",
+            ).filled(path=str(path), problem=str(problem))
         )
     sync_file(path)
 

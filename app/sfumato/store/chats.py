@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from sfumato.errors import StoreError
+from sfumato.sentence import Sentence
 from sfumato.store import recordings, search
 from sfumato.store.database import now_ms, storable, time_or_zero
 from sfumato.store.types import Chat, SamplerValues
@@ -58,7 +59,11 @@ def get_chat(db: sqlite3.Connection, chat_id: int) -> Chat:
     """Raises StoreError where there is none (deleted ones are found)."""
     row = db.execute(f"SELECT {_COLUMNS} FROM chats WHERE id = ?", (chat_id,)).fetchone()
     if row is None:
-        raise StoreError(f"Chat {chat_id} does not exist any more; choose another in the list.")
+        raise StoreError(
+            Sentence(
+                "Store", "Chat {chat_id} does not exist any more; choose another in the list."
+            ).filled(chat_id=str(chat_id))
+        )
     return _chat(row)
 
 
@@ -143,7 +148,9 @@ def purge_deleted(db: sqlite3.Connection) -> int:
 def purge_chat(db: sqlite3.Connection, chat_id: int) -> None:
     """Remove a deleted chat now ("Empty the bin"). Raises StoreError where it is not deleted."""
     if get_chat(db, chat_id).deleted_ms is None:
-        raise StoreError("Only a deleted chat can be removed for good; delete it first.")
+        raise StoreError(
+            Sentence("Store", "Only a deleted chat can be removed for good; delete it first.")
+        )
     db.execute("DELETE FROM chats WHERE id = ?", (chat_id,))
     db.execute("DELETE FROM drafts WHERE chat_id = ?", (chat_id,))
     search.forget_removed(db)

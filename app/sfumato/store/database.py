@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from sfumato.errors import StoreError
+from sfumato.sentence import Sentence
 
 FILE_NAME = "chats.db"
 BUSY_TIMEOUT_MS = 5000
@@ -90,8 +91,11 @@ def check_path(path: Path) -> None:
     length = len(bytes(path.resolve()))
     if length > MAX_PATH_BYTES:
         raise StoreError(
-            f"The folder name {str(path.parent)[:80]}… is too long for the chat database "
-            f"({length} bytes, at most {MAX_PATH_BYTES}); choose a shorter one."
+            Sentence(
+                "Store",
+                "The folder name {folder}… is too long for the chat database ({length} "
+                "bytes, at most {most}); choose a shorter one.",
+            ).filled(folder=str(path.parent)[:80], length=length, most=MAX_PATH_BYTES)
         )
 
 
@@ -143,26 +147,41 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
     code = _code(error)
     if code == _FULL:
         return NotStoredError(
-            f"The disk that holds {path} is full: nothing was lost, but the last text is only in "
-            "memory; free some space and try again, or save it elsewhere."
+            Sentence(
+                "Store",
+                "The disk that holds {path} is full: nothing was lost, but the last text "
+                "is only in memory; free some space and try again, or save it elsewhere.",
+            ).filled(path=str(path))
         )
     if code in _PROTECTED:
         return NotStoredError(
-            f"{path} is write-protected, so the last text is only in memory; "
-            "change its permissions and try again, or save it elsewhere."
+            Sentence(
+                "Store",
+                "{path} is write-protected, so the last text is only in memory; change "
+                "its permissions and try again, or save it elsewhere.",
+            ).filled(path=str(path))
         )
     if code in _FAILING:
         return NotStoredError(
-            f"The disk that holds {path} failed ({error}), so the last text is only in memory; "
-            "try again, or save it elsewhere."
+            Sentence(
+                "Store",
+                "The disk that holds {path} failed ({error}), so the last text is only "
+                "in memory; try again, or save it elsewhere.",
+            ).filled(path=str(path), error=str(error))
         )
     if code in _DAMAGED:
         return StoreDamagedError(
-            f"{path} is damaged ({error}); restart Sfumato to repair it, the file is kept."
+            Sentence(
+                "Store",
+                "{path} is damaged ({error}); restart Sfumato to repair it, the file is kept.",
+            ).filled(path=str(path), error=str(error))
         )
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return NotStoredError(
-            f"Another program has locked {path}; close it and try again, or save elsewhere."
+            Sentence(
+                "Store",
+                "Another program has locked {path}; close it and try again, or save elsewhere.",
+            ).filled(path=str(path))
         )
     raise error
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from sfumato.errors import StoreError
+from sfumato.sentence import Sentence
 from sfumato.store import chats
 from sfumato.store.database import now_ms, storable
 from sfumato.store.types import Conversation, ImportReport
@@ -133,16 +134,22 @@ def from_json(db: sqlite3.Connection, data: bytes) -> ImportReport:
     count = raw = 0
     for chat in document["chats"]:
         if not isinstance(chat, dict):
-            raise StoreError("The file lists a chat that is not one; nothing was imported.")
+            raise StoreError(
+                Sentence("Store", "The file lists a chat that is not one; nothing was imported.")
+            )
         found = chat.get("messages", [])
         if not isinstance(found, list):
             raise StoreError(
-                "The file has a chat without a list of messages; nothing was imported."
+                Sentence(
+                    "Store", "The file has a chat without a list of messages; nothing was imported."
+                )
             )
         count += len(found)
         if count > MAX_MESSAGES:
             raise StoreError(
-                f"The file has more than {MAX_MESSAGES:,} messages; export it in parts."
+                Sentence(
+                    "Store", "The file has more than {most} messages; export it in parts."
+                ).filled(most=MAX_MESSAGES)
             )
         chat_id = _import_chat(db, chat)
         made.append(chat_id)
@@ -153,24 +160,32 @@ def from_json(db: sqlite3.Connection, data: bytes) -> ImportReport:
 def _document(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_IMPORT_BYTES:
         raise StoreError(
-            f"The file has {len(data) // 2**20} MB, an import takes at most "
-            f"{MAX_IMPORT_BYTES // 2**20}; export it in parts."
+            Sentence(
+                "Store",
+                "The file has {size} MB, an import takes at most {most}; export it in parts.",
+            ).filled(size=len(data) // 2**20, most=MAX_IMPORT_BYTES // 2**20)
         )
     try:
         document = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise StoreError(
-            f"The file is no JSON ({_one_line(str(error))}); choose one that Sfumato exported."
+            Sentence(
+                "Store", "The file is no JSON ({error}); choose one that Sfumato exported."
+            ).filled(error=_one_line(str(error)))
         ) from error
     if not (
         isinstance(document, dict)
         and document.get("format") == FORMAT
         and isinstance(document.get("chats"), list)
     ):
-        raise StoreError("The file holds no chats of Sfumato; choose one that it exported.")
+        raise StoreError(
+            Sentence("Store", "The file holds no chats of Sfumato; choose one that it exported.")
+        )
     version = document.get("version")
     if not isinstance(version, int) or version > VERSION:
-        raise StoreError("The file was exported by a newer Sfumato; update, then import it.")
+        raise StoreError(
+            Sentence("Store", "The file was exported by a newer Sfumato; update, then import it.")
+        )
     return document
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from sfumato.errors import StoreError
+from sfumato.sentence import Sentence
 from sfumato.store import chats
 from sfumato.store.database import now_ms, storable, time_or_zero
 from sfumato.store.types import (
@@ -79,7 +80,11 @@ def get_message(db: sqlite3.Connection, message_id: int) -> Message:
     """Raises StoreError where there is none (deleted ones are found)."""
     row = db.execute(f"SELECT {_COLUMNS} FROM messages WHERE id = ?", (message_id,)).fetchone()
     if row is None:
-        raise StoreError(f"Message {message_id} does not exist any more; open the chat again.")
+        raise StoreError(
+            Sentence(
+                "Store", "Message {message_id} does not exist any more; open the chat again."
+            ).filled(message_id=str(message_id))
+        )
     versions = db.execute(
         "SELECT id FROM messages WHERE chat_id = ? AND parent_id IS ? AND role = ?"
         " AND (deleted_ms IS NULL OR id = ?) ORDER BY id",
@@ -150,8 +155,11 @@ def append_block(
         return
     if position > stored:
         raise StoreError(
-            f"Block {position} of message {message_id} cannot be stored before block {stored}; "
-            "try the answer again."
+            Sentence(
+                "Store",
+                "Block {position} of message {message_id} cannot be stored before block "
+                "{stored}; try the answer again.",
+            ).filled(position=position, message_id=str(message_id), stored=stored)
         )
     db.execute(
         "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -405,7 +413,11 @@ def _insert(
 ) -> int:
     chats.get_chat(db, chat_id)
     if parent_id is not None and _chat_of(db, parent_id) != chat_id:
-        raise StoreError(f"Message {parent_id} belongs to another chat; open the chat again.")
+        raise StoreError(
+            Sentence(
+                "Store", "Message {parent_id} belongs to another chat; open the chat again."
+            ).filled(parent_id=str(parent_id))
+        )
     cursor = db.execute(
         "INSERT INTO messages (chat_id, parent_id, role, state, text, created_ms)"
         " VALUES (?, ?, ?, ?, ?, ?)",
@@ -452,7 +464,11 @@ def _copy_row(
         (*(changes[column] for column in columns if column in changes), row_id),
     )
     if not cursor.rowcount:
-        raise StoreError(f"Row {row_id} of {table} does not exist any more; open the chat again.")
+        raise StoreError(
+            Sentence(
+                "Store", "Row {row_id} of {table} does not exist any more; open the chat again."
+            ).filled(row_id=str(row_id), table=table)
+        )
     copy_id = cursor.lastrowid
     assert copy_id is not None
     return copy_id

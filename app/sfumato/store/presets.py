@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from sfumato.errors import StoreError
+from sfumato.sentence import Sentence
 from sfumato.store.chats import decode_sampler, encode_sampler
 from sfumato.store.database import storable
 from sfumato.store.types import Preset, SamplerValues
@@ -50,7 +51,11 @@ def save_preset(db: sqlite3.Connection, preset: Preset) -> None:
         ),
     ).rowcount
     if not changed:
-        raise StoreError(f"The preset {preset.name} does not exist any more; save it as a new one.")
+        raise StoreError(
+            Sentence(
+                "Store", "The preset {name} does not exist any more; save it as a new one."
+            ).filled(name=preset.name)
+        )
 
 
 def delete_preset(db: sqlite3.Connection, preset_id: int) -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from sfumato.sentence import Sentence
 from sfumato.store.database import StoreInUseError
 
 
@@ -22,8 +23,11 @@ class ProcessLock:
         except OSError as error:
             os.close(self._file)
             raise StoreInUseError(
-                f"Another Sfumato is using the chats in {path.parent}; "
-                "go to its window, or close it first."
+                Sentence(
+                    "Store",
+                    "Another Sfumato is using the chats in {folder}; go to its window, or "
+                    "close it first.",
+                ).filled(folder=str(path.parent))
             ) from error
 
     def release(self) -> None:

@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfumato.errors import StoreError
+from sfumato.sentence import Sentence
 from sfumato.store.database import connect, first_fault
 
 log = logging.getLogger(__name__)
@@ -77,8 +78,11 @@ def encode_recording(steps: list[StepRecord]) -> bytes:
         ]
         if len(table) > 0xFFFF or len(steps) > 0xFFFF or positions > 0xFFFF:
             raise StoreError(
-                f"The recording of a block with {len(steps)} steps is too large to be kept; "
-                "the answer itself is stored."
+                Sentence(
+                    "Store",
+                    "The recording of a block with {steps} steps is too large to be kept; "
+                    "the answer itself is stored.",
+                ).filled(steps=len(steps))
             )
         indices[at] = row
         entropy[at] = np.frombuffer(record.entropy, np.uint8)
@@ -132,14 +136,23 @@ def decode_recording(data: bytes) -> list[StepRecord]:
     """Raises StoreError for anything that `encode_recording` up to this version did not make."""
     version = data[4] if data[:4] == MAGIC and len(data) > 4 else 0
     if version < 1:
-        raise StoreError("This recording is damaged and cannot be shown; the answer is unharmed.")
+        raise StoreError(
+            Sentence(
+                "Store", "This recording is damaged and cannot be shown; the answer is unharmed."
+            )
+        )
     if version > VERSION:
-        raise StoreError("This recording was made by a newer Sfumato; update to watch it.")
+        raise StoreError(
+            Sentence("Store", "This recording was made by a newer Sfumato; update to watch it.")
+        )
     try:
         return _decode(_inflate(data[5:]), with_noise=version > NO_NOISE)
     except (ValueError, struct.error, zlib.error, IndexError) as error:
         raise StoreError(
-            f"This recording is damaged and cannot be shown ({error}); the answer is unharmed."
+            Sentence(
+                "Store",
+                "This recording is damaged and cannot be shown ({error}); the answer is unharmed.",
+            ).filled(error=str(error))
         ) from error
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from sfumato.errors import StoreError
+from sfumato.sentence import Sentence
 from sfumato.store import backups, database, migrations, salvage
 from sfumato.store.database import now_ms
 from sfumato.store.types import RepairReport
@@ -76,8 +77,11 @@ def repair(folder: Path, problem: str) -> RepairReport:
         ours = {step.__name__ for step in migrations.MIGRATIONS}
         if newer := sorted(found.tables["migrations"].keys() - ours, key=str):
             raise StoreError(
-                f"{path} is damaged ({problem}) and was made by a newer Sfumato ({newer[-1]!s}); "
-                "start the newer version to repair it."
+                Sentence(
+                    "Store",
+                    "{path} is damaged ({problem}) and was made by a newer Sfumato "
+                    "({version}); start the newer version to repair it.",
+                ).filled(path=str(path), problem=str(problem), version=str(newer[-1]))
             )
         backup = backups.newest_good(folder / "backups")
         aside.mkdir(parents=True, exist_ok=True)
@@ -110,8 +114,11 @@ def repair(folder: Path, problem: str) -> RepairReport:
             db.execute("COMMIT")
             if fault := database.first_fault(db):
                 raise StoreError(
-                    f"{path} is damaged ({problem}) and so is its repaired copy ({fault}); "
-                    "check the disk, the damaged file is untouched."
+                    Sentence(
+                        "Store",
+                        "{path} is damaged ({problem}) and so is its repaired copy ({fault}); "
+                        "check the disk, the damaged file is untouched.",
+                    ).filled(path=str(path), problem=str(problem), fault=str(fault))
                 )
         finally:
             db.close()
@@ -122,8 +129,12 @@ def repair(folder: Path, problem: str) -> RepairReport:
         _put_in_place(folder)
     except (sqlite3.Error, OSError) as error:
         raise StoreError(
-            f"{path} is damaged ({problem}) and could not be repaired ({error}); the damaged file "
-            "is untouched, check the disk and its free space, then start again."
+            Sentence(
+                "Store",
+                "{path} is damaged ({problem}) and could not be repaired ({error}); the "
+                "damaged file is untouched, check the disk and its free space, then "
+                "start again.",
+            ).filled(path=str(path), problem=str(problem), error=str(error))
         ) from error
     return report
 

@@ -22,6 +22,7 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from sfumato import paths
 from sfumato.errors import StoreError
+from sfumato.sentence import Sentence
 from sfumato.store import (
     backups,
     chats,
@@ -86,8 +87,11 @@ class Store:
         except OSError as error:
             store.close()
             raise StoreError(
-                f"The chats in {store.folder} could not be opened ({error}); "
-                "check the folder's permissions and its disk."
+                Sentence(
+                    "Store",
+                    "The chats in {folder} could not be opened ({error}); check the folder's "
+                    "permissions and its disk.",
+                ).filled(folder=str(store.folder), error=str(error))
             ) from error
         except BaseException:
             store.close()
@@ -197,12 +201,18 @@ class Store:
         except OSError as error:
             if not self.path.exists():
                 raise StoreError(
-                    f"The folder {self.folder} for the chats cannot be written "
-                    f"({error.strerror}); check its permissions."
+                    Sentence(
+                        "Store",
+                        "The folder {folder} for the chats cannot be written ({reason}); check "
+                        "its permissions.",
+                    ).filled(folder=str(self.folder), reason=error.strerror or str(error))
                 ) from error
             self._open_read_only(
-                f"The folder {self.folder} is write-protected ({error.strerror}): chats can be "
-                "read, but nothing is saved; check its permissions and start again."
+                Sentence(
+                    "Store",
+                    "The folder {folder} is write-protected ({reason}): chats can be read, but "
+                    "nothing is saved; check its permissions and start again.",
+                ).filled(folder=str(self.folder), reason=error.strerror or str(error))
             )
             return
         repair.finish_interrupted(self.folder)
@@ -214,12 +224,15 @@ class Store:
             if self._database is not None:
                 self._database.close()
                 self._database = None
-            sentence = str(database.explain(error, self.path))
+            explained = database.explain(error, self.path)
             if not self.path.exists() or not self.path.stat().st_size:
-                raise StoreError(sentence) from error
+                raise StoreError(*explained.args) from error
             self._open_read_only(
-                f"{self.path} cannot be written ({error}): chats can be read, but nothing is "
-                "saved; check permissions and free space, then start again."
+                Sentence(
+                    "Store",
+                    "{path} cannot be written ({error}): chats can be read, but nothing is "
+                    "saved; check permissions and free space, then start again.",
+                ).filled(path=str(self.path), error=str(error))
             )
 
     def _open_for_writing(self) -> None:
@@ -231,8 +244,11 @@ class Store:
             db.close()
             self._database = None
             self._open_read_only(
-                f"{self.path} was made by a newer Sfumato ({newer[-1]}): chats can be read, but "
-                "nothing is saved; install the newer version to go on."
+                Sentence(
+                    "Store",
+                    "{path} was made by a newer Sfumato ({version}): chats can be read, but "
+                    "nothing is saved; install the newer version to go on.",
+                ).filled(path=str(self.path), version=str(newer[-1]))
             )
             return
         self._migrate(db)
@@ -263,8 +279,11 @@ class Store:
                 migrations.migrate(db)
             except (sqlite3.Error, StoreError) as error:
                 raise StoreError(
-                    f"{self.path} is of an older version and could not be brought to this one "
-                    f"({error}); nothing was changed, free some space and start again."
+                    Sentence(
+                        "Store",
+                        "{path} is of an older version and could not be brought to this one "
+                        "({error}); nothing was changed, free some space and start again.",
+                    ).filled(path=str(self.path), error=str(error))
                 ) from error
 
     def _attach_recordings(self, db: sqlite3.Connection) -> RepairReport | None:
@@ -278,8 +297,11 @@ class Store:
         self.read_only = reason
         if self.read(migrations.pending):
             raise StoreError(
-                f"{self.path} is of an older version and could not be brought to this one, "
-                f"nothing was changed. {reason}"
+                Sentence(
+                    "Store",
+                    "{path} is of an older version and could not be brought to this one, "
+                    "nothing was changed. {reason}.",
+                ).filled(path=str(self.path), reason=reason)
             )
 
     def _back_up(self) -> Path:
@@ -310,7 +332,8 @@ class Store:
 
     def _transact(self, call: _Call) -> Any:
         if self.read_only or self._database is None:
-            raise StoreReadOnlyError(self.read_only or f"{self.path} is closed.")
+            closed = Sentence("Store", "{path} is closed.").filled(path=str(self.path))
+            raise StoreReadOnlyError(self.read_only or closed)
         try:
             self._commit_unsaved()
             return self._commit(call)
@@ -384,7 +407,10 @@ class Store:
             raise database.explain(error, path) from error
         except OSError as error:
             raise StoreError(
-                f"The chats could not be saved to {path} ({error.strerror}); choose another place."
+                Sentence(
+                    "Store",
+                    "The chats could not be saved to {path} ({reason}); choose another place.",
+                ).filled(path=str(path), reason=error.strerror or str(error))
             ) from error
 
     def _explain(self, error: sqlite3.Error) -> StoreError:

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from sfumato.sentence import Sentence
+
 Role = Literal["user", "assistant", "system"]
 
 # writing      blocks are still being appended
@@ -161,23 +163,34 @@ class RepairReport(msgspec.Struct, frozen=True, kw_only=True):
     messages: int = 0
     salvaged_messages: int = 0  # of these, read from the damaged file and in no backup
 
-    def sentences(self) -> list[str]:
+    def sentences(self) -> list[Sentence]:
         """For the window, in order: what happened, what is there now, where the original is."""
+        kept = Sentence("Store", "The damaged file is kept at {path}.").filled(path=self.moved_to)
         if self.what == "recordings":
             return [
-                f"The recordings of past answers were damaged ({self.problem}) "
-                "and have been set aside; the answers themselves are untouched.",
-                f"The damaged file is kept at {self.moved_to}.",
+                Sentence(
+                    "Store",
+                    "The recordings of past answers were damaged ({problem}) "
+                    "and have been set aside; the answers themselves are untouched.",
+                ).filled(problem=self.problem),
+                kept,
             ]
-        lines = [f"The chat database was damaged ({self.problem}) and has been repaired."]
+        lines = [
+            Sentence(
+                "Store", "The chat database was damaged ({problem}) and has been repaired."
+            ).filled(problem=self.problem)
+        ]
         if self.backup:
-            lines.append(f"It was restored from the backup {self.backup}.")
+            restored = Sentence("Store", "It was restored from the backup {backup}.")
+            lines.append(restored.filled(backup=self.backup))
         lines.append(
-            f"It now holds {self.chats} chats with {self.messages} messages; "
-            f"{self.salvaged_messages} messages were read from the damaged file."
+            Sentence(
+                "Store",
+                "It now holds {chats} chats with {messages} messages; "
+                "{salvaged} messages were read from the damaged file.",
+            ).filled(chats=self.chats, messages=self.messages, salvaged=self.salvaged_messages)
         )
-        lines.append(f"The damaged file is kept at {self.moved_to}.")
-        return lines
+        return [*lines, kept]
 
 
 class ImportReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,8 +18,8 @@ from sfumato.download.machine import Machine
 from sfumato.services.diagnosis import engine_lines
 from sfumato.services.model import ModelService
 from sfumato.services.model_library import ModelLibrary
+from sfumato.services.spoken import spoken
 from sfumato.ui.models_page import gigabytes
-from sfumato.ui.spoken import spoken
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import button, label
 
@@ -128,7 +128,7 @@ class GpuDialog(QDialog):
             return
         said, has_gpu = engine_lines(model.devices, model.loaded, model.failure)
         self._answer.setText(spoken(self._sentence(machine, said, has_gpu)))
-        placement = model.loaded.placement if model.loaded else ""
+        placement = spoken(model.loaded.placement) if model.loaded else ""
         facts = [
             (self.tr("The driver says"), self._driver(machine)),
             (
@@ -152,7 +152,7 @@ class GpuDialog(QDialog):
     def _sentence(self, machine: Machine, said: list[str], has_gpu: bool) -> str:
         model = self._model
         if has_gpu and model.loaded is not None:
-            return model.loaded.placement
+            return spoken(model.loaded.placement)
         return diagnostics.why_no_gpu(machine, said, has_gpu)
 
     def _main_memory(self) -> str:

@@ -36,6 +36,7 @@ from sfumato.services.recordings import Recordings
 from sfumato.services.rewriting import Rewriting
 from sfumato.services.self_test import Report, SelfTest
 from sfumato.services.settings import SettingsService
+from sfumato.services.spoken import spoken, written
 from sfumato.services.store_health import StoreHealth
 from sfumato.services.summary import Summary
 from sfumato.services.token_counter import TokenCounter
@@ -55,7 +56,6 @@ from sfumato.ui.rewriter import KEYS as REWRITE_KEYS
 from sfumato.ui.rewriter import Rewriter
 from sfumato.ui.settings_dialog import DOWNLOADS, SettingsDialog
 from sfumato.ui.settled_view import SettledView
-from sfumato.ui.spoken import spoken
 from sfumato.ui.status_line import StatusLine
 from sfumato.ui.theme import Theme
 from sfumato.ui.top_bar import TopBar
@@ -63,7 +63,6 @@ from sfumato.ui.tray import Tray
 from sfumato.ui.welcome import Welcome
 from sfumato.ui.widgets import hairline
 
-NARROW_PX = 820  # below this the sidebar lies over nothing: it goes
 START_SIZE = (1180, 800)
 LEAST_SIZE = (640, 480)
 PAGES_PX = 120  # of the conversation, at the least
@@ -105,6 +104,7 @@ class MainWindow(QMainWindow):
         self._shown_chat: int | None = None
         self._arrived: Path | None = None  # a model that waits for the end of an answer
         self._sidebar_wanted = True
+        self._narrow = False
         self._query = ""  # what is searched for
         self._answering = QElapsedTimer()
         self.setWindowTitle("Sfumato")
@@ -169,6 +169,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self._whole)
 
     def _connect(self) -> None:
+        self._theme.changed.connect(self._fit_sidebar)
         chats, generation, model = self._chats, self._generation, self._model
         self.top_bar.sidebar_toggled.connect(self.toggle_sidebar)
         self.top_bar.model_clicked.connect(self.toggle_models)
@@ -371,7 +372,7 @@ class MainWindow(QMainWindow):
         self.status.show_text(
             self.tr("%n token(s) read", "", event.tokens)
             + " · "
-            + self.tr("%1 left in the context").replace("%1", f"{event.context_left:,}")
+            + self.tr("%1 left in the context").replace("%1", written(event.context_left))
         )
 
     def _is_live(self) -> bool:
@@ -507,7 +508,7 @@ class MainWindow(QMainWindow):
     # What went wrong, what can be undone
 
     def _show_error(self, error: KnownError) -> None:
-        sentence = spoken(error.args[0]) if error.args else str(error)
+        sentence = spoken(error)
         if self._health.unsaved:
             save = self.closing.save_elsewhere
             self.banner.show_error(sentence, "", self.tr("Save elsewhere…"), save)
@@ -524,6 +525,7 @@ class MainWindow(QMainWindow):
         )
 
     def _show_failure(self, failure: Failed) -> None:
+        message, advice = spoken(failure.message), spoken(failure.advice)
         of_model = failure.kind in ("model_file", "model_gone", "device") or (
             failure.kind == "memory" and self._model.state == "failed"
         )
@@ -532,11 +534,11 @@ class MainWindow(QMainWindow):
         elif failure.kind in ("crash", "protocol", "internal", "memory"):
             action, act = self.tr("Start again"), self._model.restart
         elif failure.kind == "context" and self._generation.last_failed is not None:
-            self.full_context.offer(failure.message, failure.advice, self._generation.last_failed)
+            self.full_context.offer(message, advice, self._generation.last_failed)
             return
         else:
             action, act = "", lambda: None
-        self.banner.show_error(failure.message, failure.advice, action, act, failure.detail)
+        self.banner.show_error(message, advice, action, act, failure.detail)
 
     def _stop(self) -> None:
         if self._summary.running:
@@ -611,12 +613,12 @@ class MainWindow(QMainWindow):
         )
         self.top_bar.cancel_button.setVisible(model.can_cancel)
         if loaded is not None:
-            self.top_bar.model_button.setToolTip(loaded.placement)
+            self.top_bar.model_button.setToolTip(spoken(loaded.placement))
         if model.is_guide:
             self.welcome.show_guide()
             self.composer.set_placeholder(self.tr("Ask the built-in guide"))
         else:
-            self.welcome.show_model(name, loaded.placement if loaded else state)
+            self.welcome.show_model(name, spoken(loaded.placement) if loaded else state)
             self.composer.set_placeholder(self.tr("Ask anything"))
         live = self.conversation.live
         if live is not None and self._generation.answer and not live.canvas.isVisible():
@@ -785,7 +787,9 @@ class MainWindow(QMainWindow):
         loaded = self._model.loaded
         if loaded is not None and left < loaded.canvas:
             text = self.tr("%1 of %2 tokens: no room for an answer")
-        self.composer.show_count(text.replace("%1", f"{tokens:,}").replace("%2", f"{context:,}"))
+        self.composer.show_count(
+            text.replace("%1", written(tokens)).replace("%2", written(context))
+        )
 
     def _toggle_grid(self) -> None:
         grid = self._settings.current.canvas_layout == "grid"
@@ -818,23 +822,30 @@ class MainWindow(QMainWindow):
             self.composer.focus()
 
     def _focus_search(self) -> None:
-        self.sidebar.show()
-        self._side_line.show()
+        self._set_sidebar_visible(True)
         self.sidebar.focus_search()
 
     def toggle_sidebar(self) -> None:
         shown = self.sidebar.isHidden()
         self._sidebar_wanted = shown
+        self._set_sidebar_visible(shown)
+
+    def _fit_sidebar(self) -> None:
+        """A window that becomes too narrow for its text loses the sidebar, a wide one has it."""
+        narrow = self.width() < self._theme.narrow_px
+        if narrow != self._narrow:
+            self._narrow = narrow
+            self._set_sidebar_visible(self._sidebar_wanted and not narrow)
+
+    def _set_sidebar_visible(self, shown: bool) -> None:
         self.sidebar.setVisible(shown)
         self._side_line.setVisible(shown)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        narrow = self.width() < NARROW_PX
-        shown = self._sidebar_wanted and not narrow
-        if event.oldSize().width() < NARROW_PX or narrow:
-            self.sidebar.setVisible(shown)
-            self._side_line.setVisible(shown)
+        if self._narrow:
+            self._set_sidebar_visible(False)  # opened by hand, it goes with the next change of size
+        self._fit_sidebar()
         self.composer.set_max_height(self.height() // 3)
         QTimer.singleShot(0, self._fit_foot)
 

@@ -25,9 +25,9 @@ from sfumato.services.model import ModelService
 from sfumato.services.model_library import ModelLibrary, ModelRow
 from sfumato.services.self_test import SelfTest
 from sfumato.services.settings import SettingsService
+from sfumato.services.spoken import spoken
 from sfumato.ui.profile_choice import ProfileChoice
 from sfumato.ui.question import question
-from sfumato.ui.spoken import spoken
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import ElidedLabel, IconButton, button, label, set_role
 
@@ -184,7 +184,7 @@ class ModelCard(QFrame):
             case Stage.PAUSED:
                 return self.tr("Paused at %1").replace("%1", share)
             case Stage.WAITING:
-                return progress.note or self.tr("Waiting, %1").replace("%1", share)
+                return spoken(progress.note) or self.tr("Waiting, %1").replace("%1", share)
             case Stage.DOWNLOADING:
                 parts = [share]
                 if progress.bytes_per_second:
@@ -192,7 +192,7 @@ class ModelCard(QFrame):
                 if progress.eta_seconds is not None:
                     parts.append(self._left(progress.eta_seconds))
                 return " · ".join(parts)
-        return progress.note or share
+        return spoken(progress.note) or share
 
     def _left(self, seconds: float) -> str:
         if seconds < 90:
@@ -416,7 +416,7 @@ class ModelsPage(QWidget):
                 recommended=row.id == recommended,
                 loading=model.fraction if chosen and model.state == "loading" else None,
                 cancellable=chosen and model.can_cancel,
-                failure=f"{failure.message} {failure.advice}" if failure else "",
+                failure=f"{spoken(failure.message)} {spoken(failure.advice)}" if failure else "",
             )
             seen.append(row.id)
         for found in self._library.found:

@@ -12,6 +12,7 @@ from shiboken6 import isValid
 from sfumato.engine.protocol import Denoised
 from sfumato.errors import KnownError
 from sfumato.services.rewriting import Rewrite, Rewriting
+from sfumato.services.spoken import spoken
 from sfumato.store.types import Message
 from sfumato.ui.banner import Banner
 from sfumato.ui.conversation_view import ConversationView
@@ -20,7 +21,6 @@ from sfumato.ui.prose_view import ProseView
 from sfumato.ui.rewrite_bar import RewriteBar
 from sfumato.ui.rewriting_view import RewritingView
 from sfumato.ui.shown_source import source_span
-from sfumato.ui.spoken import spoken
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import announce
 

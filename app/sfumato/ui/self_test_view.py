@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from sfumato.services.model import ModelService
 from sfumato.services.self_test import STEPS, SelfTest, duration
-from sfumato.ui.spoken import spoken
+from sfumato.services.spoken import spoken
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import label, set_role
 
@@ -105,9 +105,9 @@ class SelfTestView(QWidget):
             return self._model.loaded.name
         if at == 1 and test.prefilled is not None:
             read = self.tr("%n token(s)", "", test.prefilled.tokens)
-            return f"{read} · {duration(test.prefilled.ms)}"
+            return f"{read} · {spoken(duration(test.prefilled.ms))}"
         if at == 2 and test.report is not None and test.report.ms_per_step is not None:
-            return self.tr("%1 per step").replace("%1", duration(test.report.ms_per_step))
+            return self.tr("%1 per step").replace("%1", spoken(duration(test.report.ms_per_step)))
         if at == 2 and test.running and test.stage == "stepping":
             return self.tr("%1 of %2").replace("%1", str(test.steps)).replace("%2", str(STEPS))
         return ""

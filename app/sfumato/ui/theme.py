@@ -30,6 +30,7 @@ COLUMN_PX = 688  # composer, code, tables and the grid, at the default text size
 MEASURE_PX = 584  # running text: 72 to 78 characters
 GRID = 4
 SIDEBAR_PX = 264
+NARROW_PX = 820
 ICON_PX = 18
 
 SERIF_FREE_FALLBACK = ["Inter", "Noto Sans", "Segoe UI", "DejaVu Sans", "Noto Color Emoji"]
@@ -132,6 +133,11 @@ class Theme(QObject):
     @property
     def column_px(self) -> int:
         return round(COLUMN_PX * self._text_px / 15 * self._zoom)
+
+    @property
+    def narrow_px(self) -> int:
+        """Width of a window that has no room for a sidebar beside the conversation."""
+        return round(NARROW_PX * self._text_px / 15 * self._zoom)
 
     @property
     def measure_px(self) -> int:

@@ -19,10 +19,10 @@ from sfumato.download.machine import Machine
 from sfumato.download.network import pools
 from sfumato.services.model_library import ModelLibrary, ModelRow
 from sfumato.services.settings import SettingsService
+from sfumato.services.spoken import spoken
 from sfumato.ui.first_run_pages.screen import Screen
 from sfumato.ui.memory_bar import MemoryBar, Share
 from sfumato.ui.models_page import MachineWords, gigabytes
-from sfumato.ui.spoken import spoken
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import ElidedLabel, button, label, set_role
 

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QCheckBox, QSpinBox, QWidget
 
 from sfumato.services.model import ModelService
 from sfumato.services.settings import SettingsService
+from sfumato.services.spoken import spoken
 from sfumato.ui.settings_pages.page import Page, choice, set_in
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import button
@@ -86,7 +87,7 @@ class BehaviourPage(Page):
         device = choice(options, current.device)
         device.currentIndexChanged.connect(lambda _: settings.change(device=device.currentData()))
         refused = [f"{d.name}: {d.reason}" for d in model.devices if not d.usable]
-        note = model.loaded.placement if model.loaded else ""
+        note = spoken(model.loaded.placement) if model.loaded else ""
         self.add_row(self.tr("Compute on"), "\n".join([note, *refused]).strip(), device)
         context = QSpinBox()
         context.setRange(512, 262144)
