@@ -1128,6 +1128,10 @@
    <translation>Das Gespräch braucht {tokens} Tokens und ein Block der Antwort {canvas}, doch der Kontext fasst {context}; beginnen Sie ein neues Gespräch, kürzen Sie die Nachrichten oder laden Sie das Modell mit längerem Kontext.</translation>
   </message>
   <message>
+   <source>The words take {tokens} tokens and there is room for {room}; write fewer words or select more text.</source>
+   <translation>Die Wörter brauchen {tokens} Tokens, und es ist Platz für {room}; schreiben Sie weniger Wörter oder wählen Sie mehr Text aus.</translation>
+  </message>
+  <message>
    <source>A context of {context} tokens has no room for a block of {canvas} and a question; choose at least {least}.</source>
    <translation>Ein Kontext von {context} Tokens hat keinen Platz für einen Block von {canvas} und eine Frage; wählen Sie mindestens {least}.</translation>
   </message>

@@ -137,8 +137,11 @@ class Session:
         ids = self._tokenizer.encode_text(request.words)
         if len(ids) > len(free):
             raise GenerationError(
-                f"The words take {len(ids):,} tokens and there is room for {len(free):,}; write "
-                "fewer words or select more text."
+                Sentence(
+                    "Engine",
+                    "The words take {tokens} tokens and there is room for {room}; write fewer "
+                    "words or select more text.",
+                ).filled(tokens=len(ids), room=len(free))
             )
         for at, id_ in zip(free, ids, strict=False):
             pinned[at] = id_

@@ -29,6 +29,7 @@ from sfumato.services.generation import (
 )
 from sfumato.services.model import ModelService
 from sfumato.services.settings import SettingsService
+from sfumato.services.spoken import spoken
 from sfumato.services.store_calls import StoreCalls
 from sfumato.services.throttle import Throttle
 from sfumato.store import messages, recordings
@@ -259,7 +260,7 @@ class Rewriting(QObject):
                 self._throttle.clear()
                 self._keep(run, event)
             case Failed() if not run.stopped:
-                self._end(KnownError(f"{event.message} {event.advice}"))
+                self._end(KnownError(" ".join((spoken(event.message), spoken(event.advice)))))
             case Finished() if not (run.stopped or event.reason == "stopped"):
                 run.steps += event.steps
                 run.seconds += event.seconds
