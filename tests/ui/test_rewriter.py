@@ -194,6 +194,7 @@ def test_escape_closes_the_line_for_words_and_nothing_else(
     parts.window.rewriter.open()
     qtbot.keyClick(parts.window, Qt.Key.Key_Escape)
     assert parts.window.rewriter.bar.isHidden()
+    assert parts.window.focusWidget() is parts.window.conversation
     assert not parts.generation.busy
 
 

@@ -16,6 +16,7 @@ class RewriteBar(QFrame):
 
     opened = Signal()
     accepted = Signal(str)  # the words that the new text must begin with; "" for none
+    closed = Signal()
     resized = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
@@ -37,7 +38,7 @@ class RewriteBar(QFrame):
         self.rewrite = button(self.tr("Rewrite"), "accent", self._accept)
         self.rewrite.setToolTip(self.tr("The model writes the selection anew; all else is pinned"))
         self._close = IconButton(
-            theme, "x", self.tr("Close"), self.hide, self, size=16, shortcut="Esc"
+            theme, "x", self.tr("Close"), self.closed.emit, self, size=16, shortcut="Esc"
         )
         self._row = QHBoxLayout(self)
         self._row.setSpacing(4)

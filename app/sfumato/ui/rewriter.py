@@ -51,6 +51,7 @@ class Rewriter(QObject):
         self.bar = RewriteBar(theme, conversation.viewport())
         self.bar.opened.connect(self.open)
         self.bar.accepted.connect(self._run)
+        self.bar.closed.connect(self.close)
         self.bar.resized.connect(self._place)
         self._timer = QTimer(self, singleShot=True, interval=SETTLE_MS)
         self._timer.timeout.connect(self.offer)
