@@ -1125,15 +1125,15 @@
   </message>
   <message>
    <source>The conversation takes {tokens} tokens and a block of the answer {canvas}, but the context holds {context}; start a new chat, shorten the messages, or load the model with a longer context.</source>
-   <translation>Das Gespräch braucht {tokens} Tokens und ein Block der Antwort {canvas}, doch der Kontext fasst {context}; beginnen Sie ein neues Gespräch, kürzen Sie die Nachrichten oder laden Sie das Modell mit längerem Kontext.</translation>
+   <translation>Das Gespräch braucht {tokens} Token und ein Block der Antwort {canvas}, doch der Kontext fasst {context}; beginnen Sie ein neues Gespräch, kürzen Sie die Nachrichten oder laden Sie das Modell mit längerem Kontext.</translation>
   </message>
   <message>
    <source>The words take {tokens} tokens and there is room for {room}; write fewer words or select more text.</source>
-   <translation>Die Wörter brauchen {tokens} Tokens, und es ist Platz für {room}; schreiben Sie weniger Wörter oder wählen Sie mehr Text aus.</translation>
+   <translation>Die Wörter brauchen {tokens} Token, und es ist Platz für {room}; schreiben Sie weniger Wörter oder wählen Sie mehr Text aus.</translation>
   </message>
   <message>
    <source>A context of {context} tokens has no room for a block of {canvas} and a question; choose at least {least}.</source>
-   <translation>Ein Kontext von {context} Tokens hat keinen Platz für einen Block von {canvas} und eine Frage; wählen Sie mindestens {least}.</translation>
+   <translation>Ein Kontext von {context} Token hat keinen Platz für einen Block von {canvas} und eine Frage; wählen Sie mindestens {least}.</translation>
   </message>
   <message>
    <source>{file} has no vocabulary that can be read; download the model again or choose another.</source>

@@ -132,7 +132,7 @@ def test_a_number_in_a_sentence_is_written_in_german(german: None) -> None:
         ).filled(context=1024, canvas=1000, least=2000)
     )
     assert spoken(full) == (
-        "Ein Kontext von 1.024 Tokens hat keinen Platz für einen Block von 1.000 und eine Frage; "
+        "Ein Kontext von 1.024 Token hat keinen Platz für einen Block von 1.000 und eine Frage; "
         "wählen Sie mindestens 2.000."
     )
 
