@@ -23,7 +23,8 @@ struct Routing {
     int used_count;
 };
 
-constexpr int router_tokens = 8;  // of a task, so that router weights are read once for all of them
+// Of a task: the weights of some experts stay in the second cache while all tokens meet them.
+constexpr int router_tokens = 16, router_experts = 16;
 
 // The router's input: the un-normalised residual, with a norm of its own.
 void scale_row(const MoeArgs& a, int token, float* out) {
@@ -65,13 +66,20 @@ Routing route(const Context& context, const MoeArgs& a) {
               .first = scratch.take<int32_t>(static_cast<size_t>(experts) + 1),
               .used = scratch.take<int32_t>(static_cast<size_t>(experts)),
               .used_count = 0};
-    const View<float> work =
-        scratch.take<float>(context.threads.count(), router_tokens * (a.x.width + experts));
+    const View<float> work = scratch.take<float>(
+        context.threads.count(), router_tokens * (a.x.width + experts + router_experts));
     context.threads.run_range(tokens, router_tokens, [&](int begin, int end, int worker) {
         float* scaled = work.row(worker);
         float* logits = scaled + router_tokens * a.x.width;
         for (int t = begin; t < end; ++t) scale_row(a, t, scaled + (t - begin) * a.x.width);
-        kernels().float_product(scaled, end - begin, a.router, experts, a.x.width, logits);
+        float* some = logits + router_tokens * experts;  // [tokens, count]
+        for (int e = 0; e < experts; e += router_experts) {
+            const int count = std::min(router_experts, experts - e);
+            const float* weights = a.router + static_cast<ptrdiff_t>(e) * a.x.width;
+            kernels().float_product(scaled, end - begin, weights, count, a.x.width, some);
+            for (int t = 0; t < end - begin; ++t)
+                std::copy_n(some + t * count, count, logits + t * experts + e);
+        }
         for (int t = begin; t < end; ++t)
             pick(a, logits + (t - begin) * experts, r.expert.row(t), r.weight.row(t));
     });
