@@ -181,6 +181,7 @@ MOE = [
     ("Q8_0", 9, 96, 160, 5, 2),
     ("Q6_K", 70, 256, 256, 3, 1),
     ("Q5_K", 1, 256, 256, 40, 8),  # more experts than tokens
+    ("F32", 13, 1100, 32, 70, 8),  # tokens and experts beyond one router block, three slabs
 ]
 
 
@@ -198,10 +199,16 @@ def test_moe(case: tuple[Any, ...], gpu: ModuleType, rng: np.random.Generator) -
         assert error(got, moe(**oracle, top_k=top_k)) < 1.5e-2
 
 
+@pytest.mark.parametrize("tokens", [1, 8, 17])
 def test_equal_router_logits_take_the_lower_index(
-    gpu: ModuleType, rng: np.random.Generator
+    tokens: int, gpu: ModuleType, rng: np.random.Generator
 ) -> None:
-    native, _ = moe_case(rng, tokens=5, experts=40)
+    """Equal rows far apart: other warps sum them, and come to the same bits."""
+    native, oracle = moe_case(rng, tokens=tokens, experts=70)
+    twins = native["router"][np.r_[0:35, 0:35]]
+    native["router"] = oracle["router"] = twins
+    got = gpu.op_moe(**native, top_k=7, compute="fast", device=DEVICE)
+    assert error(got, moe(**oracle, top_k=7)) < 2e-6
     native["router"] = np.zeros_like(native["router"])
     got = gpu.op_moe(**native, top_k=3, compute="fast", device=DEVICE)
     want = _native.op_moe(**native, top_k=3, compute="reference")
