@@ -439,7 +439,12 @@ void Model::believe(const Context& context, Kept& kept) {
     if (sparse)
         ops::soft_embedding(context,
                             {.kept = kept,
+                             .hidden = hidden_,
+                             .head = weights_.head,
                              .embedding = weights_.embedding,
+                             .softcap = config_.softcap,
+                             .temperature = state_[0].temperature,
+                             .log_total = log_total_.data(),
                              .sum = embedding_sum_,
                              .pinned = pinned,
                              .scale = scale,

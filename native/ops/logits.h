@@ -14,6 +14,7 @@ namespace sfumato {
 struct Kept {
     static constexpr int most = 256;
     static constexpr float smallest_p = 1e-4f;
+    static constexpr float least_mass = 0.5f;  // of a row's kept tokens (ops/self_condition.h)
 
     View<int32_t> token;  // [rows, most]
     View<float> p;        // [rows, most]

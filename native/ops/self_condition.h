@@ -10,17 +10,24 @@
 
 namespace sfumato {
 
-// Kept tokens at their p, what is left of 1 spread evenly over all others.
+// Kept tokens at their p, what is left of 1 spread evenly over all others. A row whose kept tokens
+// hold less than Kept::least_mass is too flat for that: a GPU takes all of its p, computed once
+// more. The CPU does not: two more products with all of the vocabulary would be most of its step.
 struct SoftEmbeddingArgs {
     const Kept& kept;
+    View<const float> hidden;  // as for logits: head, softcap and temperature too
+    const Embedding& head;
     const Embedding& embedding;
+    float softcap;
+    const float& temperature;         // read when the operation runs
+    const float* log_total;           // [rows], of LogitsArgs
     const float* sum;                 // [hidden], Σ_v E_v
     std::span<const int32_t> pinned;  // [rows]: a token that is certain, or -1
     float scale;
     View<float> out;  // [rows, hidden]
 };
 
-// The same from all of p, which is computed once more. Reference mode.
+// The same from all of p for every row. Reference mode.
 struct DenseSoftEmbeddingArgs {
     View<const float> hidden;  // as for logits: head, softcap and temperature too
     const Embedding& head;
