@@ -1,16 +1,18 @@
 """Measure the full 26B-A4B shape on a GPU; one row a prefix goes to tests/bench/results/<gpu>.csv.
 
     python tests/gpu/bench_device.py [--layers 30] [--prefix 0 1024 8192 32768] [--steps 50]
-                                     [--profile compact] [--memory 11e9]
+                                     [--profile compact] [--memory 11e9] [--transformers PYTHON]
 
 Random weights never converge, so there are no tokens per second of text here: milliseconds a step,
 and what share of a measured read of the card's memory a step reaches. Self-conditioning depends on
 how flat the logits are; temperature makes them so: 5 (flat), 0.8 (middle), 0.1 (peaked). With less
---memory than the model needs, experts stay in main memory and are streamed.
+--memory than the model needs, experts stay in main memory and are streamed. --transformers names a
+Python with torch and transformers, whose bf16 model of the same shape is measured on the same card.
 """
 
 import argparse
 import csv
+import dataclasses
 import datetime
 import os
 import statistics
@@ -31,6 +33,7 @@ from sfumato.engine.device import weight_bytes
 from sfumato.engine.model_file import ModelFile
 from sfumato.engine.random_model import SHAPES, write_random_model
 from sfumato.engine.verify import open_model
+from transformers_step import peer_steps
 
 DEVICE = "cuda:0"
 WARM_UP = 10
@@ -112,6 +115,24 @@ def growth(model: Any, canvases: int) -> int:
     return used_bytes() - before
 
 
+def show_peer(found: dict[str, Any], file: ModelFile, rows: list[dict[str, Any]]) -> None:
+    """Each side against its own floor: the bytes that it reads at the card's measured speed."""
+    if "missing" in found:
+        print(f"transformers bf16: not measured: {found['missing']}")
+        return
+    for row in rows:
+        prefix, speed = row["prefix"], 1e9 * row["read_gb_per_second"]
+        if prefix not in found["ms"]:
+            print(f"prefix {prefix}: transformers bf16 does not fit")
+            continue
+        ms = statistics.median(found["ms"][prefix])
+        floor = 1e3 * (found["weight_bytes"] + cache_bytes(file.config, prefix)) / speed
+        print(
+            f"prefix {prefix}: transformers bf16 {ms:.2f} ms, {ms / floor:.2f} times its floor; "
+            f"ours {row['middle_ms']} ms, {1 / row['share_of_read_speed']:.2f} times"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--layers", type=int, default=30)
@@ -120,6 +141,7 @@ def main() -> None:
     parser.add_argument("--shape", choices=sorted(SHAPES), default="26b-a4b")
     parser.add_argument("--profile", choices=("exact", "compact"), default="exact")
     parser.add_argument("--memory", type=float, default=0, help="bytes of the card, at most")
+    parser.add_argument("--transformers", metavar="PYTHON", help="measure that side too")
     args = parser.parse_args()
     idle = used_bytes()  # before CUDA begins here
     card = _native.cuda_devices()[0]
@@ -160,6 +182,7 @@ def main() -> None:
             if prefix + file.config.canvas <= context
         ]
         print(f"100 canvases leave {growth(model, 100):,} bytes behind")
+        del model  # its memory is the other side's
     shared = {
         "date": datetime.date.today().isoformat(),
         "commit": commit.stdout.strip(),
@@ -183,6 +206,12 @@ def main() -> None:
             print(
                 f"    were a canvas {count} steps: {each:,.0f} tokens/s (arithmetic, not measured)"
             )
+    if args.transformers:
+        shape, prefixes = dataclasses.asdict(SHAPES[args.shape]), [row["prefix"] for row in rows]
+        found = peer_steps(
+            args.transformers, shape, file.config.layers, prefixes, steps=20, device=DEVICE
+        )
+        show_peer(found, file, rows)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 #   tests/gpu/check.sh bench      without the proofs
 #
 # Needs nvcc (CUDA 12.4 or later), a C++20 compiler and Python 3.11. Results: tests/bench/results/<gpu>.csv
+# SFUMATO_TRANSFORMERS=python names a Python with torch and transformers, which are then measured beside.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 what=${1:-all}
@@ -45,7 +46,7 @@ if [ "$what" != prove ]; then
   trap 'rm -rf "$folder"' EXIT
   export SFUMATO_RANDOM_MODEL=$folder/random.gguf
   echo "== the 26B shape, random weights of the published mix"
-  time "$venv/bin/python" tests/gpu/bench_device.py
+  time "$venv/bin/python" tests/gpu/bench_device.py --transformers "${SFUMATO_TRANSFORMERS:-$venv/bin/python}"
   echo "== the compact profile, up to 16k"
   time "$venv/bin/python" tests/gpu/bench_device.py --profile compact --prefix 1024 15872 --steps 20
   echo "== as on a card of 12 GB: the rest of the experts streamed from main memory"
