@@ -18,7 +18,7 @@ from sfumato.download.machine import Machine
 from sfumato.services.diagnosis import engine_lines
 from sfumato.services.model import ModelService
 from sfumato.services.model_library import ModelLibrary
-from sfumato.services.spoken import spoken
+from sfumato.services.spoken import spoken, written
 from sfumato.ui.models_page import gigabytes
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import button, label
@@ -169,7 +169,7 @@ class GpuDialog(QDialog):
             return ""
         return self.tr(
             "Experts of 8 bits are kept in 5. The error, measured while loading: %1 %."
-        ).replace("%1", f"{100 * loaded.rounding_error:.1f}")
+        ).replace("%1", written(100 * loaded.rounding_error))
 
     def _driver(self, machine: Machine) -> str:
         lines = []

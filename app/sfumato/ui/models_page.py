@@ -25,7 +25,7 @@ from sfumato.services.model import ModelService
 from sfumato.services.model_library import ModelLibrary, ModelRow
 from sfumato.services.self_test import SelfTest
 from sfumato.services.settings import SettingsService
-from sfumato.services.spoken import spoken
+from sfumato.services.spoken import spoken, written
 from sfumato.ui.profile_choice import ProfileChoice
 from sfumato.ui.question import question
 from sfumato.ui.theme import Theme
@@ -188,7 +188,7 @@ class ModelCard(QFrame):
             case Stage.DOWNLOADING:
                 parts = [share]
                 if progress.bytes_per_second:
-                    parts.append(f"{progress.bytes_per_second / 1e6:.1f} MB/s")
+                    parts.append(f"{written(progress.bytes_per_second / 1e6)} MB/s")
                 if progress.eta_seconds is not None:
                     parts.append(self._left(progress.eta_seconds))
                 return " · ".join(parts)
@@ -199,7 +199,7 @@ class ModelCard(QFrame):
             return self.tr("%1 s left").replace("%1", f"{seconds:.0f}")
         if seconds < 5400:
             return self.tr("%1 min left").replace("%1", f"{seconds / 60:.0f}")
-        return self.tr("%1 h left").replace("%1", f"{seconds / 3600:.1f}")
+        return self.tr("%1 h left").replace("%1", written(seconds / 3600))
 
     def _show_buttons(self, row: ModelRow, *, in_use: bool, recommended: bool) -> None:
         progress = row.progress
@@ -487,7 +487,7 @@ class ModelsPage(QWidget):
 def gigabytes(count: int) -> str:
     """As disks and downloads are labelled: powers of ten."""
     if count >= 1e9:
-        return f"{count / 1e9:.1f} GB"
+        return f"{written(count / 1e9)} GB"
     return f"{count / 1e6:.0f} MB"
 
 

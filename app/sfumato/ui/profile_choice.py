@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from sfumato.services.model import ModelService
 from sfumato.services.model_library import ModelLibrary
 from sfumato.services.settings import SettingsService
+from sfumato.services.spoken import written
 from sfumato.ui.settings_pages.page import choice
 from sfumato.ui.widgets import button, label
 
@@ -76,7 +77,7 @@ class ProfileChoice(QWidget):
         if waiting:
             sentences.append(self.tr("The model in use follows when it is loaded again."))
         elif loaded is not None and loaded.rounding_error:
-            error = f"{100 * loaded.rounding_error:.1f}"
+            error = written(100 * loaded.rounding_error)
             sentences.append(
                 self.tr("The error measured in the model in use: %1 %.").replace("%1", error)
             )

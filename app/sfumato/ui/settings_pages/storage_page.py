@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from sfumato.services.chats import Chats, day_of
 from sfumato.services.recordings import Recordings
 from sfumato.services.settings import SettingsService
+from sfumato.services.spoken import written
 from sfumato.ui.question import question
 from sfumato.ui.settings_pages.page import Page, choice
 from sfumato.ui.theme import Theme
@@ -155,7 +156,7 @@ class StoragePage(Page):
             return f"{count / (1024 * MEGABYTE):.0f} GB"
         if count >= 10 * MEGABYTE or count == 0:
             return f"{count / MEGABYTE:.0f} MB"
-        return f"{count / MEGABYTE:.1f} MB"
+        return f"{written(count / MEGABYTE)} MB"
 
     def _show(self) -> None:
         size = self._recordings.size()
