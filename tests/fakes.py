@@ -68,9 +68,11 @@ class FakeModel:
     steps: int = 3  # until a canvas settles; 0: never
     device: str = "cpu"
     can_rewind: bool = True
+    commits_late: bool = False  # with the first step of the next canvas
     before_denoise: Callable[[int], None] = lambda step: None
     cache: list[int] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    promised: float | None = None  # the temperature that the next step has to have
     pools: dict[str, int] = field(default_factory=lambda: {"weights": 1000, "kv": 200})
 
     @property
@@ -99,15 +101,20 @@ class FakeModel:
         *,
         start: Sequence[int] | None = None,
         pinned: Sequence[int] | None = None,
+        commit: Sequence[int] | None = None,
         seed: int = 0,
         block: int = 0,
         entropy_bound: float = 0.1,
         stability_threshold: int = 1,
         confidence_threshold: float = 0.005,
     ) -> npt.NDArray[np.int32]:
+        self._commit = commit
+        if not self.commits_late:
+            self._commit_now()
         self.calls.append("begin")
-        self.start, self.pinned = start, pinned
-        state = zlib.crc32(np.array([*self.cache, seed, block], np.int64).tobytes())
+        self.start, self.pinned, self.promised = start, pinned, None
+        known = [*self.cache, *(self._commit or [])]
+        state = zlib.crc32(np.array([*known, seed, block], np.int64).tobytes())
         self._random = np.random.default_rng(state)
         self._step = 0
         if self.reply:
@@ -116,8 +123,12 @@ class FakeModel:
             self._settled = self._noise()
         return self._noise()
 
-    def denoise(self, temperature: float) -> FakeStep:
+    def denoise(self, temperature: float, *, then: float | None = None) -> FakeStep:
+        self._commit_now()
         self.calls.append("denoise")
+        if self.promised is not None:
+            assert temperature == self.promised, "a step that has begun already is another one"
+        self.promised = then
         self._step += 1
         self.before_denoise(self._step)
         done = self._step >= self.steps > 0
@@ -136,6 +147,11 @@ class FakeModel:
             mean_entropy=float(entropy.mean()),
             settled=done,
         )
+
+    def _commit_now(self) -> None:
+        if self._commit is not None:
+            self.commit(self._commit)
+        self._commit = None
 
     def _noise(self) -> npt.NDArray[np.int32]:
         # above the special ids, so that noise never ends an answer

@@ -1,5 +1,6 @@
 // Model and Step.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -7,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <tuple>
 
@@ -145,34 +147,38 @@ nb::object prefill(Session& s, nb::handle object, bool hidden) {
 auto begin_canvas(Session& s,
                   nb::handle start,
                   nb::handle pinned,
+                  nb::handle commit,
                   uint64_t seed,
                   uint32_t block,
                   float entropy_bound,
                   int stability_threshold,
                   float confidence_threshold) {
-    const std::vector<int32_t> start_ids = ids_of(start), pinned_ids = ids_of(pinned);
+    const std::vector<int32_t> start_ids = ids_of(start), pinned_ids = ids_of(pinned),
+                               commit_ids = ids_of(commit);
     const CanvasOptions options{.start = start_ids,
                                 .pinned = pinned_ids,
+                                .commit = commit_ids,
                                 .seed = seed,
                                 .block = block,
                                 .entropy_bound = entropy_bound,
                                 .stability_threshold = stability_threshold,
                                 .confidence_threshold = confidence_threshold};
-    std::vector<int32_t> canvas = s.run([&](Model& m) {
-        m.begin_canvas(options);
-        return m.canvas();
-    });
+    std::vector<int32_t> canvas = s.run([&](Model& m) { return m.begin_canvas(options); });
     const size_t size = canvas.size();
     return array(std::move(canvas), size);
 }
 
-Step denoise(Session& s, float temperature, nb::handle uniform, nb::handle renoise) {
+Step denoise(Session& s,
+             float temperature,
+             std::optional<float> then,
+             nb::handle uniform,
+             nb::handle renoise) {
     Array<float> draws;
     if (!uniform.is_none()) draws = nb::cast<Array<float>>(uniform);
     const std::vector<int32_t> tokens = ids_of(renoise);
     const std::span<const float> given =
         uniform.is_none() ? std::span<const float>{} : span_of(draws);
-    return s.run([&](Model& m) { return m.denoise(temperature, given, tokens); });
+    return s.run([&](Model& m) { return m.denoise(temperature, then, given, tokens); });
 }
 
 auto last_logits(Session& s) {
@@ -287,6 +293,7 @@ void bind_model(nb::module_& m) {
              nb::kw_only(),
              nb::arg("start") = nb::none(),
              nb::arg("pinned") = nb::none(),
+             nb::arg("commit") = nb::none(),
              nb::arg("seed") = 0,
              nb::arg("block") = 0,
              nb::arg("entropy_bound") = 0.1f,
@@ -310,6 +317,7 @@ void bind_model(nb::module_& m) {
              &denoise,
              nb::arg("temperature"),
              nb::kw_only(),
+             nb::arg("then") = nb::none(),
              nb::arg("uniform") = nb::none(),
              nb::arg("renoise") = nb::none())
         .def("last_logits", &last_logits)

@@ -38,6 +38,11 @@ class Stream {
     virtual void prefetch(int slot, void* to, const void* from, size_t bytes) = 0;
     virtual void arrive(int slot) = 0;
 
+    // A place in the order of operations, and until everything before it is done; the last place
+    // that was marked with the slot.
+    virtual void mark(int slot) = 0;
+    virtual void wait_for(int slot) = 0;
+
     // Bytes that allocate() could give; 0 where the system decides when memory is touched.
     virtual size_t free_memory() = 0;
 
@@ -49,9 +54,13 @@ class Stream {
     virtual Overhead overhead() const { return {}; }
 
     // Does `work`: makes `recording` of it if there is none yet, else repeats that. `work` must ask
-    // for the same operations on the same memory every time.
+    // for the same operations on the same memory every time. Where `unless`, which is the device's,
+    // is true when its turn comes, nothing is done; only for skips_recordings(), and for work that
+    // asks nothing of the host. nullptr: it is always done.
     virtual void repeat(std::unique_ptr<Recording>& recording,
+                        const bool* unless,
                         const std::function<void()>& work) = 0;
+    virtual bool skips_recordings() const { return false; }
 
     // While measuring, operations take scratch memory and do nothing.
     bool measuring = false;
@@ -67,8 +76,14 @@ class Stream final : public sfumato::Stream {
     void wait() override {}
     void prefetch(int, void* to, const void* from, size_t bytes) override { copy(to, from, bytes); }
     void arrive(int) override {}
+    void mark(int) override {}
+    void wait_for(int) override {}
     size_t free_memory() override { return 0; }
-    void repeat(std::unique_ptr<Recording>&, const std::function<void()>& work) override { work(); }
+    void repeat(std::unique_ptr<Recording>&,
+                const bool*,
+                const std::function<void()>& work) override {
+        work();
+    }
 };
 
 }  // namespace cpu

@@ -5,6 +5,7 @@
 #include <cuda_runtime.h>
 
 #include <string>
+#include <utility>
 
 #include "ops/dispatch.h"
 
@@ -32,9 +33,14 @@ class Stream final : public ::sfumato::Stream {
     void wait() override;
     void prefetch(int slot, void* to, const void* from, size_t bytes) override;
     void arrive(int slot) override;
+    void mark(int slot) override;
+    void wait_for(int slot) override;
     size_t free_memory() override;
     Overhead overhead() const override;
-    void repeat(std::unique_ptr<Recording>& recording, const std::function<void()>& work) override;
+    void repeat(std::unique_ptr<Recording>& recording,
+                const bool* unless,
+                const std::function<void()>& work) override;
+    bool skips_recordings() const override { return true; }
 
     // Work of the host beside operations: begins when all that was asked for before is done. What
     // is asked for after join_host() begins when the work is done. It asks nothing of the device
@@ -56,7 +62,8 @@ class Stream final : public ::sfumato::Stream {
     size_t shared_limit_ = 0;
     cudaStream_t stream_ = nullptr, copies_ = nullptr, host_ = nullptr;
     cudaEvent_t free_[slots] = {}, filled_[slots] = {};  // of each slot's memory
-    cudaEvent_t asked_ = nullptr, answered_ = nullptr;   // of the host
+    cudaEvent_t marked_[slots] = {};
+    cudaEvent_t asked_ = nullptr, answered_ = nullptr;  // of the host
 };
 
 inline Stream& stream_of(const Context& context) { return static_cast<Stream&>(*context.stream); }
@@ -69,13 +76,12 @@ inline Stream& stream_of(const Context& context) { return static_cast<Stream&>(*
 #endif
 
 template <class... Parameters, class... Arguments>
-void launch(const Context& context,
+void launch(Stream& stream,
             void (*kernel)(Parameters...),
             dim3 grid,
             dim3 block,
             size_t shared_bytes,
             Arguments&&... arguments) {
-    Stream& stream = stream_of(context);
     if (stream.measuring || grid.x == 0 || grid.y == 0 || grid.z == 0) return;
     const cudaStream_t order = stream.enter();
     // Shared memory beyond 48 KiB has to be asked for.
@@ -94,6 +100,21 @@ void launch(const Context& context,
     // clang-format on
     CUDA_CHECK(cudaGetLastError());
 #endif
+}
+
+template <class... Parameters, class... Arguments>
+void launch(const Context& context,
+            void (*kernel)(Parameters...),
+            dim3 grid,
+            dim3 block,
+            size_t shared_bytes,
+            Arguments&&... arguments) {
+    launch(stream_of(context),
+           kernel,
+           grid,
+           block,
+           shared_bytes,
+           std::forward<Arguments>(arguments)...);
 }
 
 inline unsigned blocks(size_t items, size_t each) {

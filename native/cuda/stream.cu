@@ -11,13 +11,60 @@ std::string version(int number) {  // 12040 is 12.4
     return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
 }
 
+constexpr int oldest_driver = 12040;  // that knows conditional nodes
+
 class Graph final : public Recording {
   public:
     ~Graph() override {
+        forget_graph();
         if (executable != nullptr) cudaGraphExecDestroy(executable);
     }
+    void forget_graph() {
+        if (graph != nullptr) cudaGraphDestroy(graph);
+        graph = nullptr;
+    }
+    cudaGraph_t graph = nullptr;  // until the executable is made
     cudaGraphExec_t executable = nullptr;
 };
+
+// What `work` asks of `order` becomes a part of `graph`.
+void capture(cudaStream_t order, cudaGraph_t graph, const std::function<void()>& work) {
+    CUDA_CHECK(cudaStreamBeginCaptureToGraph(
+        order, graph, nullptr, nullptr, 0, cudaStreamCaptureModeThreadLocal));
+    try {
+        work();
+    } catch (...) {
+        cudaStreamEndCapture(order, &graph);
+        throw;
+    }
+    CUDA_CHECK(cudaStreamEndCapture(order, &graph));
+}
+
+__global__ void decide_kernel(cudaGraphConditionalHandle runs, const bool* unless) {
+    cudaGraphSetConditional(runs, *unless ? 0 : 1);
+}
+
+// The body of a node of `graph` that is run where *unless is false.
+cudaGraph_t add_condition(Stream& stream, cudaGraph_t graph, const bool* unless) {
+    cudaGraphNodeParams params{};
+    params.type = cudaGraphNodeTypeConditional;
+    params.conditional.type = cudaGraphCondTypeIf;
+    params.conditional.size = 1;
+    CUDA_CHECK(cudaGraphConditionalHandleCreate(
+        &params.conditional.handle, graph, 0, cudaGraphCondAssignDefault));
+    capture(stream.enter(), graph, [&] {
+        launch(stream, decide_kernel, dim3(1), dim3(1), 0, params.conditional.handle, unless);
+    });
+    cudaGraphNode_t decided = nullptr, node = nullptr;
+    size_t one = 1;
+    CUDA_CHECK(cudaGraphGetNodes(graph, &decided, &one));
+#if CUDART_VERSION >= 13000
+    CUDA_CHECK(cudaGraphAddNode(&node, graph, &decided, nullptr, one, &params));
+#else
+    CUDA_CHECK(cudaGraphAddNode(&node, graph, &decided, one, &params));
+#endif
+    return params.conditional.phGraph_out[0];
+}
 
 }  // namespace
 
@@ -42,7 +89,7 @@ Stream::Stream(int device) : device_(device) {
     CUDA_CHECK(cudaStreamCreateWithFlags(&host_, cudaStreamNonBlocking));
     for (cudaEvent_t* event : {&asked_, &answered_})
         CUDA_CHECK(cudaEventCreateWithFlags(event, cudaEventDisableTiming));
-    for (auto* events : {free_, filled_})
+    for (auto* events : {free_, filled_, marked_})
         for (int slot = 0; slot < slots; ++slot)
             CUDA_CHECK(cudaEventCreateWithFlags(&events[slot], cudaEventDisableTiming));
 }
@@ -53,7 +100,7 @@ Stream::~Stream() {
         cudaStreamSynchronize(order);
         cudaStreamDestroy(order);
     }
-    for (auto* events : {free_, filled_})
+    for (auto* events : {free_, filled_, marked_})
         for (int slot = 0; slot < slots; ++slot) cudaEventDestroy(events[slot]);
     for (cudaEvent_t event : {asked_, answered_}) cudaEventDestroy(event);
 }
@@ -115,6 +162,14 @@ void Stream::arrive(int slot) {
     if (!measuring) CUDA_CHECK(cudaStreamWaitEvent(enter(), filled_[slot]));
 }
 
+void Stream::mark(int slot) {
+    if (!measuring) CUDA_CHECK(cudaEventRecord(marked_[slot], enter()));
+}
+
+void Stream::wait_for(int slot) {
+    if (!measuring) CUDA_CHECK(cudaEventSynchronize(marked_[slot]));
+}
+
 void Stream::call_host(void (*work)(void*), void* data) {
     if (measuring) return;
     CUDA_CHECK(cudaEventRecord(asked_, enter()));
@@ -140,23 +195,18 @@ size_t Stream::free_memory() {
     return {.context = 440'000'000, .recording = 16'000'000};
 }
 
-void Stream::repeat(std::unique_ptr<Recording>& recording, const std::function<void()>& work) {
+void Stream::repeat(std::unique_ptr<Recording>& recording,
+                    const bool* unless,
+                    const std::function<void()>& work) {
     if (recording == nullptr) {
         auto made = std::make_unique<Graph>();
         const cudaStream_t order = enter();
-        CUDA_CHECK(cudaStreamBeginCapture(order, cudaStreamCaptureModeThreadLocal));
-        cudaGraph_t graph = nullptr;
-        try {
-            work();
-        } catch (...) {
-            cudaStreamEndCapture(order, &graph);
-            if (graph != nullptr) cudaGraphDestroy(graph);
-            throw;
-        }
-        CUDA_CHECK(cudaStreamEndCapture(order, &graph));
-        const cudaError_t status = cudaGraphInstantiate(&made->executable, graph, 0);
-        cudaGraphDestroy(graph);
-        check_cuda(status, "cudaGraphInstantiate");
+        CUDA_CHECK(cudaGraphCreate(&made->graph, 0));
+        cudaGraph_t body = made->graph;
+        if (unless != nullptr) body = add_condition(*this, made->graph, unless);
+        capture(order, body, work);
+        CUDA_CHECK(cudaGraphInstantiate(&made->executable, made->graph, 0));
+        made->forget_graph();
         recording = std::move(made);
     }
     CUDA_CHECK(cudaGraphLaunch(static_cast<Graph&>(*recording).executable, enter()));
@@ -190,7 +240,10 @@ std::vector<Gpu> gpus() {
                 .driver = version(driver),
                 .usable = false,
                 .reason = {}};
-        if (p.major < 8)
+        if (driver < oldest_driver)
+            gpu.reason = "its driver serves CUDA " + version(driver) + ", needed is " +
+                         version(oldest_driver);
+        else if (p.major < 8)
             gpu.reason =
                 "its compute capability is " + gpu.compute_capability + ", 8.0 is the least";
         size_t all = 0;

@@ -9,6 +9,18 @@
 namespace sfumato {
 namespace {
 
+View<float> rows_from(View<float> x, int first) { return {x.row(first), x.rows - first, x.width}; }
+
+// What is left of a layer's work when the keys and values of all rows are known: the canvas, where
+// nothing reads the encoder's rows.
+LayerArgs after_keys(LayerArgs a) {
+    if (!a.keys_only) return a;
+    a.x = rows_from(a.x, a.encoder_rows);
+    a.first_position += a.encoder_rows;
+    a.encoder_rows = 0;
+    return a;
+}
+
 // Queries stay, keys and values go to the cache.
 void project(const Context& context, const LayerArgs& a, View<const float> h, View<float> q) {
     const LayerWeights& w = a.weights;
@@ -21,8 +33,9 @@ void project(const Context& context, const LayerArgs& a, View<const float> h, Vi
     const Projection keys_values[] = {{&w.attn_k, k}, {&w.attn_v, v}};
     const Projection keys[] = {{&w.attn_k, k}};
     std::span<const Projection> wanted = keys;
-    if (a.keys_only && w.has_attn_v) wanted = keys_values;
-    if (!a.keys_only) wanted = w.has_attn_v ? std::span<const Projection>(all) : keys_queries;
+    const bool keys_suffice = a.keys_only && a.encoder_rows == rows;
+    if (keys_suffice && w.has_attn_v) wanted = keys_values;
+    if (!keys_suffice) wanted = w.has_attn_v ? std::span<const Projection>(all) : keys_queries;
     ops::linear(context, {.x = h, .projections = wanted});
 
     // Without a projection of their own, values are the keys before norm and rotation.
@@ -32,7 +45,7 @@ void project(const Context& context, const LayerArgs& a, View<const float> h, Vi
         context,
         {.x = k, .head_dim = d, .weight = w.attn_k_norm, .angles = a.angles, .eps = eps, .out = k});
     ops::store(context, {.keys = k, .values = v, .kv = a.kv, .first_position = a.first_position});
-    if (a.keys_only) return;
+    if (keys_suffice) return;
     ops::rope(
         context,
         {.x = q, .head_dim = d, .weight = w.attn_q_norm, .angles = a.angles, .eps = eps, .out = q});
@@ -48,19 +61,27 @@ void attend(const Context& context, const LayerArgs& a) {
     const View<float> q = context.scratch.take<float>(rows, q_width);
     ops::rms_norm(context, {.x = a.x, .weight = w.attn_norm, .eps = eps, .out = h});
     project(context, a, h, q);
-    if (a.keys_only) return;
-    ops::attention(context,
-                   {.q = q,
-                    .kv = a.kv,
-                    .first_position = a.first_position,
-                    .causal = a.encoder,
-                    .window = a.config.window_of(a.layer),
-                    .out = q});
-    const Projection output[] = {{&w.attn_output, h}};
-    ops::linear(context, {.x = q, .projections = output});
+    const LayerArgs rest = after_keys(a);
+    if (rest.x.rows == 0) return;
+    const int done = rows - rest.x.rows;
+    const View<float> queries = rows_from(q, done), out = rows_from(h, done);
+    const auto look = [&](View<float> some, int first_position, bool causal) {
+        if (some.rows > 0)
+            ops::attention(context,
+                           {.q = some,
+                            .kv = a.kv,
+                            .first_position = first_position,
+                            .causal = causal,
+                            .window = a.config.window_of(a.layer),
+                            .out = some});
+    };
+    look(queries.first(rest.encoder_rows), rest.first_position, true);
+    look(rows_from(queries, rest.encoder_rows), rest.first_position + rest.encoder_rows, false);
+    const Projection output[] = {{&w.attn_output, out}};
+    ops::linear(context, {.x = queries, .projections = output});
     ops::rms_norm(
         context,
-        {.x = h, .weight = w.post_attention_norm, .residual = a.x, .eps = eps, .out = a.x});
+        {.x = out, .weight = w.post_attention_norm, .residual = rest.x, .eps = eps, .out = rest.x});
 }
 
 // x ← (x + rms(rms(mlp(rms(x))) + rms(moe(rms(x), x)))) · scale
@@ -93,24 +114,31 @@ void feed_forward(const Context& context, const LayerArgs& a) {
               .host = w.host_experts.count() > 0 ? &w.host_experts : nullptr});
     a.experts.release(*context.stream, a.layer);
     ops::rms_norm(context, {.x = routed, .weight = w.post_ffw_norm_2, .eps = eps, .out = routed});
-    ops::rms_norm(context,
-                  {.x = dense,
-                   .plus = routed,
-                   .weight = w.post_ffw_norm,
-                   .residual = a.x,
-                   .scale = a.encoder ? w.encoder_scale : w.canvas_scale,
-                   .eps = eps,
-                   .out = a.x});
+    const auto end = [&](int first, int count, float scale) {
+        const auto some = [&](View<float> all) { return rows_from(all, first).first(count); };
+        if (count > 0)
+            ops::rms_norm(context,
+                          {.x = some(dense),
+                           .plus = some(routed),
+                           .weight = w.post_ffw_norm,
+                           .residual = some(a.x),
+                           .scale = scale,
+                           .eps = eps,
+                           .out = some(a.x)});
+    };
+    end(0, a.encoder_rows, w.encoder_scale);
+    end(a.encoder_rows, a.x.rows - a.encoder_rows, w.canvas_scale);
 }
 
 }  // namespace
 
 void run_layer(const Context& context, const LayerArgs& args) {
     attend(context, args);
-    if (args.keys_only)
-        args.experts.release(*context.stream, args.layer);
+    const LayerArgs rest = after_keys(args);
+    if (rest.x.rows > 0)
+        feed_forward(context, rest);
     else
-        feed_forward(context, args);
+        args.experts.release(*context.stream, args.layer);
 }
 
 }  // namespace sfumato

@@ -1,4 +1,4 @@
-// One layer of the transformer (MODEL.md 2.3, 2.4), for the encoder and for the canvas.
+// One layer of the transformer (MODEL.md 2.3, 2.4), for the encoder, for the canvas, or for both.
 #pragma once
 
 #include "model/weights.h"
@@ -15,8 +15,9 @@ struct LayerArgs {
     KeyValues kv;
     View<const float> angles;  // [rows, head_dim] for this layer's kind
     int first_position;
-    bool encoder;    // causal, with the encoder's output scale; else a canvas
-    bool keys_only;  // nothing reads the rows after this layer's keys and values
+    // The first rows are the encoder's: causal, with its output scale. The others are a canvas.
+    int encoder_rows;
+    bool keys_only;  // nothing reads the encoder's rows after this layer's keys and values
     View<float> x;   // [rows, hidden], the residual stream, overwritten
 };
 

@@ -65,26 +65,30 @@ Model::Model(const std::string& path,
       scratch_(*stream_),
       weights_(path, tensors, config_, device(), options.profile),
       cache_(config_, options.context, largest_pass_, rewind(options), compute_ == Compute::fast),
-      ids_(*stream_, static_cast<size_t>(largest_pass_)),
-      canvas_(*stream_, static_cast<size_t>(config_.canvas)),
-      pinned_(*stream_, canvas_.size()),
-      previous_argmax_(*stream_, canvas_.size()),
-      argmax_(*stream_, canvas_.size()),
-      sampled_(*stream_, canvas_.size()),
-      renoise_(*stream_, canvas_.size()),
-      uniform_(*stream_, canvas_.size()),
-      entropy_(*stream_, canvas_.size()),
-      log_total_(*stream_, canvas_.size()),
-      accepted_(*stream_, canvas_.size()),
-      state_(*stream_, 1) {
+      pinned_(static_cast<size_t>(config_.canvas), -1) {
     check(device_ == Device::cpu || compute_ == Compute::fast,
           "reference mode computes on the CPU only");
     full_.values =
         frequencies(config_.head_dim_full, config_.rope_base_full, weights_.rope_freqs.data());
     sliding_.values = frequencies(config_.head_dim_sliding, config_.rope_base_sliding, nullptr);
+    const size_t canvas = pinned_.size(), step_bytes = StepMemory::bytes(canvas);
+    ids_memory_ = stream_->allocate_shared(static_cast<size_t>(largest_pass_) * sizeof(int32_t),
+                                           "the tokens of a pass");
+    ids_ = {reinterpret_cast<int32_t*>(ids_memory_.data()), static_cast<size_t>(largest_pass_)};
+    host_steps_memory_ = stream_->allocate_shared(2 * step_bytes, "the canvas");
+    host_steps_ = {StepMemory(host_steps_memory_.data(), canvas),
+                   StepMemory(host_steps_memory_.data() + step_bytes, canvas)};
     take_activations(nullptr);
     if (device_ != Device::cpu) scratch_bytes_ = measure_scratch();
     plan_memory(options);
+}
+
+// What was launched uses memory that goes now.
+Model::~Model() {
+    try {
+        catch_up();
+    } catch (const std::exception&) {  // of a device that has failed, which was told
+    }
 }
 
 Context Model::device() {
@@ -228,18 +232,14 @@ void Model::take_activations(std::byte* memory) {
         angles->frequencies = take(1, width / 2);
         angles->table = take(largest_pass_, width);
     }
+    device_step_ = StepMemory(memory + activation_bytes_, pinned_.size());
+    activation_bytes_ += StepMemory::bytes(pinned_.size());
 }
 
 // Both passes at the far end of the context, where attention takes most.
 size_t Model::measure_scratch() {
     stream_->measuring = true;
     std::fill(ids_.begin(), ids_.end(), 0);
-    std::fill(canvas_.begin(), canvas_.end(), 0);
-    state_[0] = {.temperature = 1.0f,
-                 .mean_entropy = 0.0f,
-                 .same_steps = 0,
-                 .stable = false,
-                 .settled = false};
     if (compute_ == Compute::fast)
         ops::embedding_sum(device(), {.embedding = weights_.embedding, .out = embedding_sum_});
     const int rows = std::min(largest_pass_, context());
@@ -247,9 +247,12 @@ size_t Model::measure_scratch() {
     encode({ids_.data(), static_cast<size_t>(rows)}, nullptr);
     cache_.truncate(0);
     cache_.advance(context() - config_.canvas);
-    step_ = 1;
-    run_step();
-    step_ = 0;
+    run_step(false, 0);
+    cache_.truncate(0);
+    if (fits_one_pass(pinned_.size()) && 2 * config_.canvas <= context()) {
+        cache_.advance(context() - 2 * config_.canvas);
+        run_step(true, config_.canvas);
+    }
     cache_.truncate(0);
     angles_position_ = -1;
     stream_->measuring = false;
@@ -266,7 +269,9 @@ void Model::check_tokens(std::span<const int32_t> ids, bool free_allowed) const 
 }
 
 void Model::prepare_angles(const Context& context, int first_position, int rows) {
-    if (first_position == angles_position_ && rows <= angles_rows_) return;
+    if (angles_position_ >= 0 && first_position >= angles_position_ &&
+        first_position + rows <= angles_position_ + angles_rows_)
+        return;
     const auto fill = [&](Angles& a) {
         const int head_dim = static_cast<int>(a.values.size()) * 2;
         ops::angles(context,
@@ -280,13 +285,23 @@ void Model::prepare_angles(const Context& context, int first_position, int rows)
     angles_rows_ = rows;
 }
 
-View<const float> Model::angles(int layer, int rows) const {
+View<const float> Model::angles(int layer, int first_position, int rows) const {
     const Angles& a = config_.is_sliding(layer) ? sliding_ : full_;
-    return {a.table, rows, config_.head_dim(layer)};
+    const View<const float> table{a.table, angles_rows_, config_.head_dim(layer)};
+    return {table.row(first_position - angles_position_), rows, table.width};
 }
 
-// `all`: else the last layer stops at its keys and values.
-void Model::run_layers(const Context& context, View<float> x, bool encoder, bool all) {
+void Model::embed(const Context& context, std::span<const int32_t> ids, View<float> out) {
+    ops::embed(context,
+               {.embedding = weights_.embedding,
+                .ids = ids,
+                .scale = std::sqrt(static_cast<float>(config_.hidden)),
+                .out = out});
+}
+
+// The encoder's rows and then a canvas. `all`: else the encoder's stop at the last layer's keys and
+// values.
+void Model::run_layers(const Context& context, View<float> x, int encoder_rows, bool all) {
     const int first = cache_.position();
     prepare_angles(context, first, x.rows);
     weights_.expert_stream.begin_pass(*stream_);
@@ -297,9 +312,9 @@ void Model::run_layers(const Context& context, View<float> x, bool encoder, bool
                    .experts = weights_.expert_stream,
                    .layer = layer,
                    .kv = cache_.layer(layer),
-                   .angles = angles(layer, x.rows),
+                   .angles = angles(layer, first, x.rows),
                    .first_position = first,
-                   .encoder = encoder,
+                   .encoder_rows = encoder_rows,
                    .keys_only = !all && layer == config_.layers - 1,
                    .x = x});
     weights_.expert_stream.end_pass(*stream_);
@@ -331,12 +346,8 @@ void Model::encode(std::span<const int32_t> ids, float* hidden) {
     cache_.prepare(rows);
     std::copy(ids.begin(), ids.end(), ids_.begin());
     const View<float> x = scratch_.take<float>(rows, config_.hidden);
-    ops::embed(context,
-               {.embedding = weights_.embedding,
-                .ids = {ids_.data(), ids.size()},
-                .scale = std::sqrt(static_cast<float>(config_.hidden)),
-                .out = x});
-    run_layers(context, x, true, hidden != nullptr);
+    embed(context, ids_.first(ids.size()), x);
+    run_layers(context, x, rows, hidden != nullptr);
     if (hidden != nullptr) {
         ops::rms_norm(context,
                       {.x = x, .weight = weights_.output_norm, .eps = config_.rms_eps, .out = x});
@@ -352,89 +363,109 @@ void Model::truncate(int position) {
     refining_ = false;
 }
 
-void Model::begin_canvas(const CanvasOptions& options) {
-    const auto canvas = static_cast<size_t>(config_.canvas);
+std::vector<int32_t> Model::begin_canvas(const CanvasOptions& options) {
+    const size_t canvas = pinned_.size();
     check(options.start.empty() || options.start.size() == canvas,
           "start has ",
           options.start.size(),
           " tokens for a canvas of ",
           canvas);
     check_tokens(options.start, true);
-    set_pinned(options.pinned);
-    cache_.prepare(config_.canvas);
+    check_tokens(options.commit, false);
+    catch_up();
+    set_pins(options.pinned);
+    cache_.prepare(static_cast<int>(options.commit.size()) + config_.canvas);
+    commit_.assign(options.commit.begin(), options.commit.end());
+    if (!fits_one_pass(commit_.size())) {
+        prefill(commit_);
+        commit_.clear();
+    }
+    step_ = 0;
+    const StepMemory& begun = latest();
     for (size_t i = 0; i < canvas; ++i) {
         const int32_t start = options.start.empty() ? -1 : options.start[i];
         const auto position = static_cast<uint32_t>(i);
         const Draw noise = draw(options.seed, options.block, 0, position, config_.vocab);
-        canvas_[i] = pinned_[i] >= 0 ? pinned_[i] : start >= 0 ? start : noise.token;
-        previous_argmax_[i] = -1;
+        begun.canvas[i] = pinned_[i] >= 0 ? pinned_[i] : start >= 0 ? start : noise.token;
+        begun.previous_argmax[i] = -1;
     }
+    *begun.state = {.mean_entropy = 0.0f, .same_steps = 0, .stable = false, .settled = false};
+    stream_->copy(device_step_.outcome.data(), begun.outcome.data(), begun.outcome.size());
     options_ = options;
-    options_.start = options_.pinned = {};
-    state_[0].same_steps = 0;
-    step_ = 0;
+    options_.start = options_.pinned = options_.commit = {};
     recording_.reset();  // it knows another position
     refining_ = true;
+    return {begun.canvas.begin(), begun.canvas.end()};
 }
 
 void Model::set_canvas(std::span<const int32_t> ids) {
-    check(ids.size() == canvas_.size(), ids.size(), " tokens for a canvas of ", canvas_.size());
+    check(ids.size() == pinned_.size(), ids.size(), " tokens for a canvas of ", pinned_.size());
     check_tokens(ids, false);
-    for (size_t i = 0; i < ids.size(); ++i) canvas_[i] = pinned_[i] >= 0 ? pinned_[i] : ids[i];
+    check_still();
+    put_canvas(ids);
 }
 
 void Model::set_pinned(std::span<const int32_t> pinned) {
+    check_still();
+    set_pins(pinned);
+    put_canvas(latest().canvas);
+}
+
+void Model::set_pins(std::span<const int32_t> pinned) {
     check(pinned.empty() || pinned.size() == pinned_.size(),
           "pinned has ",
           pinned.size(),
           " tokens for a canvas of ",
           pinned_.size());
     check_tokens(pinned, true);
-    for (size_t i = 0; i < pinned_.size(); ++i) {
-        pinned_[i] = pinned.empty() ? -1 : pinned[i];
-        if (pinned_[i] >= 0) canvas_[i] = pinned_[i];
-    }
+    std::fill(pinned_.begin(), pinned_.end(), -1);
+    std::copy(pinned.begin(), pinned.end(), pinned_.begin());
 }
 
-void Model::draw_step(std::span<const float> uniform, std::span<const int32_t> renoise) {
-    const size_t canvas = canvas_.size();
-    check(uniform.empty() || uniform.size() == canvas,
-          "uniform has ",
-          uniform.size(),
-          " numbers for a canvas of ",
-          canvas);
-    check(renoise.empty() || renoise.size() == canvas,
-          "renoise has ",
-          renoise.size(),
-          " tokens for a canvas of ",
-          canvas);
-    check_tokens(renoise, false);
-    for (size_t i = 0; i < canvas; ++i) {
-        const Draw d = draw(options_.seed,
-                            options_.block,
-                            static_cast<uint32_t>(step_ + 1),
-                            static_cast<uint32_t>(i),
-                            config_.vocab);
-        uniform_[i] = uniform.empty() ? d.uniform : uniform[i];
-        renoise_[i] = renoise.empty() ? d.token : renoise[i];
-    }
+void Model::put_canvas(std::span<const int32_t> ids) {
+    const std::span<int32_t> canvas = latest().canvas;
+    for (size_t i = 0; i < ids.size(); ++i) canvas[i] = pinned_[i] >= 0 ? pinned_[i] : ids[i];
+    stream_->copy(device_step_.canvas.data(), canvas.data(), canvas.size_bytes());
+}
+
+// A CPU gains nothing by it: it computes longer than it reads. And it could not be stopped between
+// the two.
+bool Model::fits_one_pass(size_t commit) const {
+    return commit == 0 || (device_ != Device::cpu && commit <= pinned_.size() &&
+                           2 * pinned_.size() <= static_cast<size_t>(largest_pass_));
+}
+
+// A step's recording can be skipped by the device alone, and asks nothing of the host.
+bool Model::steps_ahead() const {
+    return stream_->skips_recordings() && weights_.main_memory_bytes() == 0;
+}
+
+// Until the step ahead is done, which nobody will ask for.
+void Model::catch_up() {
+    if (ahead_) stream_->wait();
+    ahead_ = false;
+}
+
+// A step ahead of a settled canvas does nothing.
+void Model::check_still() const {
+    check(!ahead_ || latest().state->settled, "the next step has begun already");
 }
 
 // What this step's logits say, and from it the next step's self-conditioning.
 void Model::believe(const Context& context, Kept& kept) {
     const float scale = std::sqrt(static_cast<float>(config_.hidden));
     const bool sparse = compute_ == Compute::fast;
-    const std::span<const int32_t> pinned{pinned_.data(), pinned_.size()};
+    const StepMemory& step = device_step_;
     ops::logits(context,
                 {.hidden = hidden_,
                  .embedding = weights_.head,
                  .softcap = config_.softcap,
-                 .temperature = state_[0].temperature,
-                 .uniform = uniform_.data(),
-                 .argmax = argmax_.data(),
-                 .sampled = sampled_.data(),
-                 .entropy = entropy_.data(),
-                 .log_total = log_total_.data(),
+                 .temperature = *step.temperature,
+                 .uniform = step.uniform.data(),
+                 .argmax = step.argmax.data(),
+                 .sampled = step.sampled.data(),
+                 .entropy = step.entropy.data(),
+                 .log_total = step.log_total.data(),
                  .kept = sparse ? &kept : nullptr});
     if (sparse)
         ops::soft_embedding(context,
@@ -443,10 +474,10 @@ void Model::believe(const Context& context, Kept& kept) {
                              .head = weights_.head,
                              .embedding = weights_.embedding,
                              .softcap = config_.softcap,
-                             .temperature = state_[0].temperature,
-                             .log_total = log_total_.data(),
+                             .temperature = *step.temperature,
+                             .log_total = step.log_total.data(),
                              .sum = embedding_sum_,
-                             .pinned = pinned,
+                             .pinned = step.pinned,
                              .scale = scale,
                              .out = soft_});
     else
@@ -455,30 +486,28 @@ void Model::believe(const Context& context, Kept& kept) {
                                    .head = weights_.head,
                                    .embedding = weights_.embedding,
                                    .softcap = config_.softcap,
-                                   .temperature = state_[0].temperature,
-                                   .log_total = log_total_.data(),
-                                   .pinned = pinned,
+                                   .temperature = *step.temperature,
+                                   .log_total = step.log_total.data(),
+                                   .pinned = step.pinned,
                                    .scale = scale,
                                    .out = soft_});
 }
 
 // From the canvas to the next one: the same operations on the same memory in every step but the
-// first, which has nothing to be conditioned on.
-void Model::run_step() {
+// first, which has nothing to be conditioned on. In front of the canvas may be rows of ids_ that
+// the cache takes; a layer has their keys and values when the canvas looks.
+void Model::run_step(bool first, int encoder_rows) {
     const Context context = device();
+    const StepMemory& step = device_step_;
     Arena::Scope scope(scratch_);
     const float eps = config_.rms_eps;
-    const auto all = [](const SharedArray<int32_t>& a) {
-        return std::span<int32_t>{a.data(), a.size()};
-    };
-    const View<float> x = scratch_.take<float>(config_.canvas, config_.hidden);
-    ops::embed(context,
-               {.embedding = weights_.embedding,
-                .ids = all(canvas_),
-                .scale = std::sqrt(static_cast<float>(config_.hidden)),
-                .out = x});
+    const View<float> all = scratch_.take<float>(encoder_rows + config_.canvas, config_.hidden);
+    const View<float> x{all.row(encoder_rows), config_.canvas, config_.hidden};
+    if (encoder_rows > 0)
+        embed(context, ids_.first(static_cast<size_t>(encoder_rows)), all.first(encoder_rows));
+    embed(context, step.canvas, x);
     View<float> belief;
-    if (step_ > 0) {
+    if (!first) {
         belief = scratch_.take<float>(config_.canvas, config_.hidden);
         ops::self_condition(context,
                             {.soft = soft_,
@@ -490,70 +519,129 @@ void Model::run_step() {
                              .out = belief});
     }
     ops::rms_norm(context, {.x = x, .plus = belief, .eps = eps, .out = x});
-    run_layers(context, x, false, true);
+    run_layers(context, all, encoder_rows, false);
     ops::rms_norm(context, {.x = x, .weight = weights_.output_norm, .eps = eps, .out = hidden_});
     Kept kept{.token = scratch_.take<int32_t>(config_.canvas, Kept::most),
               .p = scratch_.take<float>(config_.canvas, Kept::most),
-              .count = scratch_.take<int32_t>(canvas_.size())};
+              .count = scratch_.take<int32_t>(step.canvas.size())};
     believe(context, kept);
     ops::denoise_step(context,
-                      {.entropy = {entropy_.data(), entropy_.size()},
-                       .sampled = all(sampled_),
-                       .renoise = all(renoise_),
-                       .pinned = all(pinned_),
+                      {.entropy = step.entropy,
+                       .sampled = step.sampled,
+                       .renoise = step.renoise,
+                       .pinned = step.pinned,
                        .entropy_bound = options_.entropy_bound,
                        .stability_threshold = options_.stability_threshold,
                        .confidence_threshold = options_.confidence_threshold,
-                       .argmax = all(argmax_),
-                       .previous_argmax = all(previous_argmax_),
-                       .same_steps = state_[0].same_steps,
-                       .canvas = all(canvas_),
-                       .accepted = {accepted_.data(), accepted_.size()},
-                       .mean_entropy = state_[0].mean_entropy,
-                       .stable = state_[0].stable,
-                       .settled = state_[0].settled});
+                       .argmax = step.argmax,
+                       .previous_argmax = step.previous_argmax,
+                       .same_steps = step.state->same_steps,
+                       .canvas = step.canvas,
+                       .accepted = step.accepted,
+                       .mean_entropy = step.state->mean_entropy,
+                       .stable = step.state->stable,
+                       .settled = step.state->settled});
+}
+
+// Everything of a step, from the host's draws to its outcome on the host, which nobody waits for.
+void Model::launch_step(int step,
+                        float temperature,
+                        std::span<const float> uniform,
+                        std::span<const int32_t> renoise) {
+    const int slot = step % Stream::slots;
+    const StepMemory& host = host_steps_[static_cast<size_t>(slot)];
+    *host.temperature = temperature;
+    for (size_t i = 0; i < pinned_.size(); ++i) {
+        const Draw d = draw(options_.seed,
+                            options_.block,
+                            static_cast<uint32_t>(step + 1),
+                            static_cast<uint32_t>(i),
+                            config_.vocab);
+        host.uniform[i] = uniform.empty() ? d.uniform : uniform[i];
+        host.renoise[i] = renoise.empty() ? d.token : renoise[i];
+        host.pinned[i] = pinned_[i];
+    }
+    stream_->copy(device_step_.given.data(), host.given.data(), host.given.size());
+    // A device may load an operation's code when it first runs, which must not be while recording.
+    if (step == 0) {
+        std::copy(commit_.begin(), commit_.end(), ids_.begin());
+        const int rows = static_cast<int>(commit_.size());
+        run_step(true, rows);
+        cache_.advance(rows);
+        commit_.clear();
+    } else if (!ran_all_operations_) {
+        run_step(false, 0);
+        ran_all_operations_ = true;
+    } else {
+        stream_->repeat(recording_, steps_ahead() ? &device_step_.state->settled : nullptr, [&] {
+            run_step(false, 0);
+        });
+    }
+    stream_->copy(host.outcome.data(), device_step_.outcome.data(), host.outcome.size());
+    stream_->mark(slot);
 }
 
 Step Model::denoise(float temperature,
+                    std::optional<float> then,
                     std::span<const float> uniform,
                     std::span<const int32_t> renoise) {
     check(refining_, "there is no canvas to refine: call begin_canvas first");
-    check(temperature > 0.0f && std::isfinite(temperature), "a temperature of ", temperature);
-    draw_step(uniform, renoise);
-    cache_.prepare(config_.canvas);
-    state_[0].temperature = temperature;
-    // A device may load an operation's code when it first runs, which must not be while recording.
-    if (step_ == 0 || !ran_all_operations_) {
-        run_step();
-        ran_all_operations_ = step_ > 0;
-    } else {
-        stream_->repeat(recording_, [&] { run_step(); });
+    for (float t : {temperature, then.value_or(1.0f)})
+        check(t > 0.0f && std::isfinite(t), "a temperature of ", t);
+    check(uniform.empty() || uniform.size() == pinned_.size(),
+          "uniform has ",
+          uniform.size(),
+          " numbers for a canvas of ",
+          pinned_.size());
+    check(renoise.empty() || renoise.size() == pinned_.size(),
+          "renoise has ",
+          renoise.size(),
+          " tokens for a canvas of ",
+          pinned_.size());
+    check_tokens(renoise, false);
+    const StepMemory &before = latest(), &host = host_steps_[static_cast<size_t>(step_) % 2];
+    if (before.state->settled) {  // whoever asks for a step all the same gets one
+        catch_up();
+        before.state->settled = false;
+        stream_->copy(&device_step_.state->settled, &before.state->settled, sizeof(bool));
     }
-    stream_->wait();
+    check(!ahead_ || (temperature == *host.temperature && uniform.empty() && renoise.empty()),
+          "the next step has begun already, at a temperature of ",
+          *host.temperature);
+    cache_.prepare(static_cast<int>(commit_.size()) + config_.canvas);
+    refining_ = false;  // until this has succeeded
+    if (!ahead_) launch_step(step_, temperature, uniform, renoise);
+    ahead_ = then && steps_ahead() && ran_all_operations_;
+    if (ahead_) launch_step(step_ + 1, *then, {}, {});
+    stream_->wait_for(step_ % Stream::slots);
     check_host();
-    const auto finite = [](const float* values, size_t count) {
-        return std::all_of(values, values + count, [](float v) { return std::isfinite(v); });
+    const auto finite = [](std::span<const float> values) {
+        return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
     };
     // 8-bit activations of the CPU hide what is no number, so the head's input is looked at as
     // well.
-    check((device_ != Device::cpu || finite(hidden_.data, hidden_.size())) &&
-              finite(entropy_.data(), entropy_.size()) &&
-              finite(log_total_.data(), log_total_.size()),
+    check((device_ != Device::cpu || finite({hidden_.data, hidden_.size()})) &&
+              finite(host.entropy) && finite(host.log_total),
           "the model computed something that is no number; its file may be damaged");
     ++step_;
-    return {.argmax = argmax_.copy(),
-            .sampled = sampled_.copy(),
-            .canvas = canvas_.copy(),
-            .entropy = entropy_.copy(),
-            .accepted = accepted_.copy(),
-            .mean_entropy = state_[0].mean_entropy,
-            .stable = state_[0].stable,
-            .settled = state_[0].settled};
+    refining_ = true;
+    const auto copied = []<class T>(std::span<T> array) {
+        return std::vector<T>(array.begin(), array.end());
+    };
+    return {.argmax = copied(host.argmax),
+            .sampled = copied(host.sampled),
+            .canvas = copied(host.canvas),
+            .entropy = copied(host.entropy),
+            .accepted = copied(host.accepted),
+            .mean_entropy = host.state->mean_entropy,
+            .stable = host.state->stable,
+            .settled = host.state->settled};
 }
 
 void Model::last_logits(float* out) {
     check(step_ > 0, "there was no step yet");
-    const size_t bytes = canvas_.size() * static_cast<size_t>(config_.vocab) * sizeof(float);
+    check_still();
+    const size_t bytes = pinned_.size() * static_cast<size_t>(config_.vocab) * sizeof(float);
     const Buffer logits = stream_->allocate(bytes, "logits");
     ops::full_logits(
         device(),
@@ -566,16 +654,21 @@ void Model::last_logits(float* out) {
 }
 
 void Model::set_beliefs(std::span<const float> logits, float temperature) {
-    const size_t canvas = canvas_.size(), vocab = static_cast<size_t>(config_.vocab);
+    const size_t canvas = pinned_.size(), vocab = static_cast<size_t>(config_.vocab);
     check(step_ > 0, "there was no step yet");
+    check_still();
+    const StepMemory& host = latest();
     check(
         logits.size() == canvas * vocab, logits.size(), " logits for [", canvas, ", ", vocab, "]");
     for (size_t r = 0; r < canvas; ++r) {
         double total = 0.0;
         for (float logit : logits.subspan(r * vocab, vocab))
             total += std::exp(static_cast<double>(logit) / static_cast<double>(temperature));
-        log_total_[r] = static_cast<float>(std::log(total));
+        host.log_total[r] = static_cast<float>(std::log(total));
     }
+    stream_->copy(
+        device_step_.log_total.data(), host.log_total.data(), host.log_total.size_bytes());
+    stream_->copy(device_step_.pinned.data(), pinned_.data(), pinned_.size() * sizeof(int32_t));
     const Buffer given = stream_->allocate(logits.size_bytes(), "logits");
     stream_->copy(given.data(), logits.data(), logits.size_bytes());
     ops::dense_soft_embedding(
@@ -585,9 +678,9 @@ void Model::set_beliefs(std::span<const float> logits, float temperature) {
          .embedding = weights_.embedding,
          .softcap = config_.softcap,
          .temperature = temperature,
-         .log_total = log_total_.data(),
+         .log_total = device_step_.log_total.data(),
          .logits = {reinterpret_cast<float*>(given.data()), config_.canvas, config_.vocab},
-         .pinned = {pinned_.data(), pinned_.size()},
+         .pinned = device_step_.pinned,
          .scale = std::sqrt(static_cast<float>(config_.hidden)),
          .out = soft_});
     stream_->wait();

@@ -1,6 +1,7 @@
 // DiffusionGemma: prefill → begin_canvas → denoise* → commit → … (MODEL.md 2.6 to 3.3).
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "model/kv_cache.h"
+#include "model/step_memory.h"
 #include "model/weights.h"
 #include "ops/logits.h"
 
@@ -42,6 +44,7 @@ struct MemoryPlan {
 struct CanvasOptions {
     std::span<const int32_t> start;   // [canvas], -1: random; empty: all random
     std::span<const int32_t> pinned;  // [canvas], -1: free; empty: all free
+    std::span<const int32_t> commit;  // the block before, not yet in the cache; or empty
     uint64_t seed = 0;
     uint32_t block = 0;
     float entropy_bound = 0.1f;
@@ -59,25 +62,6 @@ struct Step {
     bool settled = false;
 };
 
-// An array that the host reads and writes, and the device too.
-template <class T>
-class SharedArray {
-  public:
-    SharedArray(Stream& stream, size_t size)
-        : memory_(stream.allocate_shared(size * sizeof(T), "the canvas")), size_(size) {}
-
-    T* data() const { return reinterpret_cast<T*>(memory_.data()); }
-    size_t size() const { return size_; }
-    T& operator[](size_t i) const { return data()[i]; }
-    T* begin() const { return data(); }
-    T* end() const { return data() + size_; }
-    std::vector<T> copy() const { return {begin(), end()}; }
-
-  private:
-    Buffer memory_;
-    size_t size_;
-};
-
 // One conversation on one device. Not for two threads at once.
 class Model {
   public:
@@ -87,6 +71,9 @@ class Model {
           const std::vector<TensorInfo>& tensors,
           ModelConfig config,
           const ModelOptions& options);
+    ~Model();
+    Model(const Model&) = delete;
+    Model& operator=(const Model&) = delete;
 
     // `progress` is told the share that is done and returns false to cancel.
     void load(const std::function<bool(double)>& progress);
@@ -104,13 +91,19 @@ class Model {
     void prefill(std::span<const int32_t> ids, float* hidden = nullptr);
     void truncate(int position);
 
-    void begin_canvas(const CanvasOptions& options);
-    std::vector<int32_t> canvas() const { return canvas_.copy(); }
-    // Between two steps: other tokens, other pins. The beliefs of the last step stay.
+    // The canvas as it starts. Where there is memory for both at once, `commit` comes into the
+    // cache in the same pass over the weights as the first step, to the same effect as
+    // prefill(commit).
+    std::vector<int32_t> begin_canvas(const CanvasOptions& options);
+    // Between two steps, none of which has begun: other tokens, other pins. The beliefs of the last
+    // step stay.
     void set_canvas(std::span<const int32_t> ids);
     void set_pinned(std::span<const int32_t> pinned);
+    // `then`: the temperature of the step after this one. A device that works beside the host
+    // begins that step before this one's outcome is known; it does nothing if this one settles.
     // Draws that are given replace those of the seed; tests only.
     Step denoise(float temperature,
+                 std::optional<float> then = {},
                  std::span<const float> uniform = {},
                  std::span<const int32_t> renoise = {});
 
@@ -123,31 +116,35 @@ class Model {
     void copy_cache(int layer, bool keys, float* out) { cache_.copy(*stream_, layer, keys, out); }
 
   private:
-    // Angles of a kind of layer for the rows of the pass that ran last.
+    // Angles of a kind of layer for the rows of the pass that made them last.
     struct Angles {
         std::vector<float> values;     // [head_dim / 2]
         float* frequencies = nullptr;  // likewise, on the device
         float* table = nullptr;        // [largest_pass, head_dim]
     };
-    // What a step reads and writes beside arrays.
-    struct StepState {
-        float temperature, mean_entropy;
-        int same_steps;
-        bool stable, settled;
-    };
-
     Context device();
     size_t measure_scratch();
     void plan_memory(const ModelOptions& options);
     float balanced_share();
     void check_host() const;
     void take_activations(std::byte* memory);
-    void run_step();
+    void set_pins(std::span<const int32_t> pinned);
+    void put_canvas(std::span<const int32_t> ids);
+    bool steps_ahead() const;
+    void catch_up();
+    void check_still() const;
+    const StepMemory& latest() const { return host_steps_[static_cast<size_t>(step_ + 1) % 2]; }
+    void launch_step(int step,
+                     float temperature,
+                     std::span<const float> uniform,
+                     std::span<const int32_t> renoise);
+    bool fits_one_pass(size_t commit) const;
+    void run_step(bool first, int encoder_rows);
     void prepare_angles(const Context& context, int first_position, int rows);
-    View<const float> angles(int layer, int rows) const;
-    void run_layers(const Context& context, View<float> x, bool encoder, bool all);
+    View<const float> angles(int layer, int first_position, int rows) const;
+    void run_layers(const Context& context, View<float> x, int encoder_rows, bool all);
+    void embed(const Context& context, std::span<const int32_t> ids, View<float> out);
     void encode(std::span<const int32_t> ids, float* hidden);
-    void draw_step(std::span<const float> uniform, std::span<const int32_t> renoise);
     void believe(const Context& context, Kept& kept);
     void check_tokens(std::span<const int32_t> ids, bool free_allowed) const;
 
@@ -171,16 +168,19 @@ class Model {
     View<float> soft_;                // [canvas, hidden] for the next step's self-conditioning
     Angles full_, sliding_;
     int angles_position_ = -1, angles_rows_ = 0;
-    SharedArray<int32_t> ids_;  // [largest_pass] of the pass that fills the cache
+    Buffer ids_memory_;
+    std::span<int32_t> ids_;  // [largest_pass] of the pass that fills the cache
 
     // The canvas that is being refined.
     bool refining_ = false;
     CanvasOptions options_;
-    int step_ = 0;  // steps done
-    SharedArray<int32_t> canvas_, pinned_, previous_argmax_, argmax_, sampled_, renoise_;
-    SharedArray<float> uniform_, entropy_, log_total_;
-    SharedArray<uint8_t> accepted_;
-    SharedArray<StepState> state_;          // one
+    std::vector<int32_t> pinned_;  // [canvas], -1: free
+    std::vector<int32_t> commit_;  // what the first step brings into the cache
+    int step_ = 0;                 // steps whose outcome is known
+    bool ahead_ = false;           // the next one was launched
+    StepMemory device_step_;
+    Buffer host_steps_memory_;
+    std::array<StepMemory, 2> host_steps_;  // of steps in turn; latest() at first the canvas' start
     std::unique_ptr<Recording> recording_;  // of a step but the first
     bool ran_all_operations_ = false;       // of such a step
 };

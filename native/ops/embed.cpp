@@ -12,12 +12,6 @@ void embed(const Context& context, const EmbedArgs& a) {
           a.ids.size(),
           " tokens of ",
           a.embedding.hidden);
-    for (int32_t id : a.ids)
-        check(id >= 0 && id < a.embedding.vocab,
-              "token ",
-              id,
-              " is not in the vocabulary of ",
-              a.embedding.vocab);
     SFUMATO_DISPATCH(context, embed(context, a));
 }
 

@@ -25,7 +25,7 @@ struct Embedding {
 
 struct EmbedArgs {
     const Embedding& embedding;
-    std::span<const int32_t> ids;  // [rows], each in [0, vocab)
+    std::span<const int32_t> ids;  // [rows], each in [0, vocab); the device's
     float scale;
     View<float> out;  // [rows, hidden]
 };

@@ -8,12 +8,7 @@ void logits(const Context& context, const LogitsArgs& a) {
           a.hidden.width,
           " wide, the embedding ",
           a.embedding.hidden);
-    check(a.softcap > 0.0f && a.temperature > 0.0f,
-          "logits: softcap ",
-          a.softcap,
-          " and temperature ",
-          a.temperature,
-          " must be above 0");
+    check(a.softcap > 0.0f, "logits: softcap ", a.softcap, " must be above 0");
     SFUMATO_DISPATCH(context, logits(context, a));
 }
 

@@ -25,7 +25,7 @@ struct LogitsArgs {
     View<const float> hidden;  // [rows, hidden], after the final norm
     const Embedding& embedding;
     float softcap;
-    const float& temperature;  // read when the operation runs
+    const float& temperature;  // above 0; the device's, read when the operation runs
     const float* uniform;      // [rows], draws in [0, 1)
     // Outcomes, [rows] each:
     int32_t* argmax;       // the lower id where two are equal

@@ -288,6 +288,43 @@ def test_a_closed_answer_leaves_the_session_usable(tokenizer):
     assert ids_of(ask(session, max_blocks=2)) == ids_of(fresh)
 
 
+@pytest.mark.parametrize("commits_late", [False, True])
+@pytest.mark.parametrize("steps", [3, 4])
+def test_what_is_reused_is_what_the_cache_took_before_the_stop(tokenizer, commits_late, steps):
+    """A block settles in three steps; a late commit comes with the fourth."""
+    model = fake_model(tokenizer, "0123456789ABCDEF and more", commits_late=commits_late)
+    session = session_of(tokenizer, model)
+    calls = ["begin", *["denoise"] * 3, "begin", *["denoise"] * (steps - 3)]
+
+    def stopped() -> bool:
+        return [call for call in model.calls if call in ("begin", "denoise")] == calls
+
+    prompt, *_ = session.answer(Generate(turn=1, messages=HELLO), stopped)
+    taken = 0 if commits_late and steps == 3 else 16
+    assert model.position == prompt.tokens + taken
+    messages = [*HELLO, Message("assistant", "0123456789ABCDEF")]
+    assert ask(session, messages, continue_answer=True)[0].reused == prompt.tokens + taken
+
+
+@pytest.mark.parametrize("max_steps", [1, 4])
+def test_every_step_but_the_last_says_what_comes_then(tokenizer, max_steps):
+    """FakeModel refuses a step at another temperature than was said."""
+    model = fake_model(tokenizer, None, steps=0)
+    sampler = SamplerConfig(max_steps=max_steps)
+    events = ask(session_of(tokenizer, model), sampler=sampler, max_blocks=2)
+    assert len(of_type(events, Denoised)) == 2 * max_steps
+    assert model.promised is None
+
+
+def test_a_paced_step_begins_when_it_is_asked_for(tokenizer, monkeypatch):
+    monkeypatch.setattr("sfumato.engine.session.time.sleep", lambda seconds: None)
+    model = fake_model(tokenizer, "Hello.")
+    promised = []
+    model.before_denoise = lambda step: promised.append(model.promised)
+    ask(session_of(tokenizer, model), pace_ms=500.0)
+    assert promised == [None] * 3
+
+
 def test_a_paced_answer_takes_its_time_for_each_step(tokenizer, monkeypatch):
     pauses: list[float] = []
     monkeypatch.setattr("sfumato.engine.session.time.sleep", pauses.append)

@@ -104,6 +104,14 @@ void beyond() {
     run(sum_kernel, 32, 0, static_cast<const int*>(from), 10, static_cast<int*>(out));
 }
 
+cudaGraph_t begin_capture(cudaStream_t stream) {
+    cudaGraph_t graph = nullptr;
+    cudaGraphCreate(&graph, 0);
+    cudaStreamBeginCaptureToGraph(
+        stream, graph, nullptr, nullptr, 0, cudaStreamCaptureModeThreadLocal);
+    return graph;
+}
+
 // Numbers go to the device one after another through one place; another stream takes each out. With
 // `waits` it waits for the number, and the next number for it.
 bool passed_on(bool waits, bool as_graph) {
@@ -116,7 +124,7 @@ bool passed_on(bool waits, bool as_graph) {
     cudaEventCreateWithFlags(&taken, cudaEventDisableTiming);
     int from[count], place = -1, out[count];
     for (int i = 0; i < count; ++i) from[i] = i;
-    if (as_graph) cudaStreamBeginCapture(main, cudaStreamCaptureModeThreadLocal);
+    if (as_graph) begin_capture(main);
     for (int i = 0; i < count; ++i) {
         if (waits || i == 0) {
             cudaEventRecord(taken, main);
@@ -152,7 +160,7 @@ void forgotten() {
     cudaStreamCreateWithFlags(&main, cudaStreamNonBlocking);
     cudaStreamCreateWithFlags(&side, cudaStreamNonBlocking);
     cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
-    cudaStreamBeginCapture(main, cudaStreamCaptureModeThreadLocal);
+    begin_capture(main);
     cudaEventRecord(event, main);
     cudaStreamWaitEvent(side, event);
     int from = 1, to = 0;
@@ -167,8 +175,84 @@ void outside() {
     cudaStreamCreateWithFlags(&main, cudaStreamNonBlocking);
     cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
     cudaEventRecord(event, main);
-    cudaStreamBeginCapture(main, cudaStreamCaptureModeThreadLocal);
+    begin_capture(main);
     cudaStreamWaitEvent(main, event);
+}
+
+// A graph with work in the body of a condition that an order of the graph decides on. How often the
+// work was done after launches with 1, 0, 1; less if the condition did not wait for the order.
+int times_done(bool waits) {
+    cudaStream_t stream = nullptr;
+    cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+    int wanted = 0, done = 0;
+    cudaGraph_t graph = nullptr;
+    cudaGraphCreate(&graph, 0);
+    cudaGraphNodeParams params{};
+    params.type = cudaGraphNodeTypeConditional;
+    params.conditional.size = 1;
+    cudaGraphConditionalHandleCreate(
+        &params.conditional.handle, graph, 0, cudaGraphCondAssignDefault);
+    cudaStreamBeginCaptureToGraph(
+        stream, graph, nullptr, nullptr, 0, cudaStreamCaptureModeThreadLocal);
+    emulator::queue(stream, [&wanted, handle = params.conditional.handle] {
+        cudaGraphSetConditional(handle, unsigned(wanted));
+    });
+    cudaStreamEndCapture(stream, &graph);
+    cudaGraphNode_t decided = nullptr, node = nullptr;
+    size_t count = 1;
+    cudaGraphGetNodes(graph, &decided, &count);
+    cudaGraphAddNode(&node, graph, &decided, nullptr, waits ? count : 0, &params);
+    cudaGraph_t body = params.conditional.phGraph_out[0];
+    cudaStreamBeginCaptureToGraph(
+        stream, body, nullptr, nullptr, 0, cudaStreamCaptureModeThreadLocal);
+    emulator::queue(stream, [&done] { ++done; });
+    cudaStreamEndCapture(stream, &body);
+    cudaGraphExec_t executable = nullptr;
+    cudaGraphInstantiate(&executable, graph, 0);
+    cudaGraphDestroy(graph);
+    for (int next : {1, 0, 1}) {
+        wanted = next;
+        cudaGraphLaunch(executable, stream);
+        cudaStreamSynchronize(stream);
+    }
+    cudaGraphExecDestroy(executable);
+    return done;
+}
+
+// An event is passed when what came before it is done, and not what comes after.
+bool event_waits() {
+    cudaStream_t stream = nullptr;
+    cudaEvent_t event = nullptr;
+    cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+    cudaEventCreateWithFlags(&event, cudaEventDisableTiming);
+    int done = 0;
+    emulator::queue(stream, [&done] { ++done; });
+    cudaEventRecord(event, stream);
+    emulator::queue(stream, [&done] { ++done; });
+    const bool nothing_yet = done == 0;
+    cudaEventSynchronize(event);
+    const bool the_first = done == 1;
+    cudaStreamSynchronize(stream);
+    return nothing_yet && the_first && done == 2;
+}
+
+void host_in_a_body() {
+    cudaStream_t stream = nullptr;
+    cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+    cudaGraph_t graph = nullptr;
+    cudaGraphCreate(&graph, 0);
+    cudaGraphNodeParams params{};
+    params.conditional.size = 1;
+    cudaGraphConditionalHandleCreate(&params.conditional.handle, graph, 1, 1);
+    cudaGraphNode_t node = nullptr;
+    cudaGraphAddNode(&node, graph, nullptr, nullptr, 0, &params);
+    cudaStreamBeginCaptureToGraph(stream,
+                                  params.conditional.phGraph_out[0],
+                                  nullptr,
+                                  nullptr,
+                                  0,
+                                  cudaStreamCaptureModeThreadLocal);
+    cudaLaunchHostFunc(stream, [](void*) {}, nullptr);
 }
 
 [[noreturn]] void wrong(const char* what) {
@@ -218,12 +302,17 @@ int main(int, char** arguments) {
     } else if (what == "streams") {
         if (!passed_on(true, false)) wrong("an order of streams");
         if (!passed_on(true, true)) wrong("an order of streams in a graph");
+        if (!event_waits()) wrong("a wait for an event");
+        if (times_done(true) != 2) wrong("a condition");
+        if (times_done(false) != 0) wrong("a condition that waits for nothing");
     } else if (what == "hurry") {
         if (passed_on(false, false) && passed_on(false, true)) wrong("a hurry that stayed hidden");
     } else if (what == "forgotten") {
         forgotten();
     } else if (what == "outside") {
         outside();
+    } else if (what == "host in a body") {
+        host_in_a_body();
     } else if (what == "deadlock") {
         run(deadlock_kernel, 32, 0);
     } else if (what == "overrun") {

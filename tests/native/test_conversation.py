@@ -230,6 +230,25 @@ class TestCanvas:
         assert (model.last_logits() != first).any()
         np.testing.assert_array_equal(first_logits(model), first)
 
+    def test_a_commit_with_the_canvas_is_a_commit_before_it(
+        self, model: Model, open_tiny: Open
+    ) -> None:
+        apart = open_tiny(compute="fast")
+        apart.prefill(tokens(40))
+        apart.commit(tokens(CANVAS, seed=1))
+        want = self.denoise(apart, 2, seed=4)
+        np.testing.assert_array_equal(
+            self.denoise(model, 2, seed=4, commit=tokens(CANVAS, 1)), want
+        )
+        assert model.position == apart.position
+
+    def test_what_comes_then_changes_nothing(self, model: Model) -> None:
+        want = self.denoise(model, 3, seed=4)
+        canvases = [model.begin_canvas(seed=4)]
+        for step in range(3):
+            canvases.append(model.denoise(0.8 - 0.1 * step, then=0.7 - 0.1 * step).canvas)
+        np.testing.assert_array_equal(canvases, want)
+
     def test_a_step_without_a_canvas_is_refused(self, open_tiny: Open) -> None:
         model = open_tiny()
         with pytest.raises(NativeError, match="begin_canvas"):
@@ -246,12 +265,17 @@ class TestCanvas:
         model.begin_canvas(seed=1)
         with pytest.raises(NativeError, match="temperature"):
             model.denoise(temperature)
+        with pytest.raises(NativeError, match="temperature"):
+            model.denoise(0.8, then=temperature)
 
     @pytest.mark.parametrize("bad", [[VOCAB] * CANVAS, [-2] * CANVAS, [0] * (CANVAS - 1)])
     def test_tokens_that_cannot_be_are_refused(self, bad: list[int], model: Model) -> None:
         for name in ("start", "pinned"):
             with pytest.raises(NativeError):
                 model.begin_canvas(**{name: bad})
+        if len(bad) == CANVAS:
+            with pytest.raises(NativeError):
+                model.begin_canvas(commit=bad)
         model.begin_canvas()
         with pytest.raises(NativeError):
             model.set_canvas(bad)

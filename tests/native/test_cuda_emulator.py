@@ -82,6 +82,7 @@ def test_a_missing_barrier_shows(check: Path) -> None:
         ("overrun", "beyond its shared memory"),
         ("forgotten", "was not joined"),
         ("outside", "outside the capture"),
+        ("host in a body", "a host function in the body of a condition"),
     ],
 )
 def test_a_fault_ends_the_program_with_its_name(what: str, words: str, check: Path) -> None:

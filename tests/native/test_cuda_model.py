@@ -143,6 +143,159 @@ def test_pins_may_change_between_steps(open_tiny: Open) -> None:
         assert not step.accepted[5]
 
 
+HOT = [9.0 - i for i in range(4)]  # this model is certain of any token that it sees
+
+
+def refined(model: Model, temperatures: list[float], *, ahead: bool, **options: Any) -> list[Any]:
+    """A canvas and all that its steps say, until it settles or the temperatures end."""
+    out: list[Any] = [model.begin_canvas(**options)]
+    for temperature, then in zip(temperatures, [*temperatures[1:], None], strict=True):
+        step = model.denoise(temperature, then=then if ahead else None)
+        out += [step.argmax, step.sampled, step.canvas, step.accepted, step.entropy]
+        out += [step.mean_entropy, step.stable, step.settled]
+        if step.settled:
+            break
+    return out
+
+
+def assert_same(got: list[Any], want: list[Any]) -> None:
+    for one, other in zip(got, want, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def model_that_answered(model: Model) -> Model:
+    """A model's first canvas has a step that waits: it loads what a recording needs."""
+    model.prefill(tokens(30))
+    refined(model, HOT[:2], ahead=False)
+    return model
+
+
+def test_steps_ahead_of_the_host_are_those_that_wait_for_it(
+    gpu: ModuleType, open_tiny: Open
+) -> None:
+    ahead, waiting = (model_that_answered(open_tiny()) for _ in range(2))
+    pinned = np.full(CANVAS, -1, np.int32)
+    pinned[3] = 17
+    for block, (temperatures, pins) in enumerate([(HOT, None), ([0.4] * 9, None), (HOT, pinned)]):
+        options = {"seed": 4, "block": block, "pinned": pins}
+        got = refined(ahead, temperatures, ahead=True, **options)
+        assert_same(got, refined(waiting, temperatures, ahead=False, **options))
+        assert got[-1] == (block == 1)  # settled
+        for model in (ahead, waiting):
+            model.commit(tokens(CANVAS, seed=block))
+    for layer in range(5):
+        np.testing.assert_array_equal(ahead.keys(layer), waiting.keys(layer))
+
+
+def test_the_step_ahead_of_a_settled_canvas_does_nothing(open_tiny: Open) -> None:
+    ahead, waiting = (model_that_answered(open_tiny()) for _ in range(2))
+    for model in (ahead, waiting):
+        assert refined(model, [0.4] * 9, ahead=model is ahead, seed=4)[-1]
+    np.testing.assert_array_equal(ahead.last_logits(), waiting.last_logits())
+    for temperature in HOT[:3]:  # whoever asks for more gets it all the same
+        np.testing.assert_array_equal(
+            ahead.denoise(temperature).canvas, waiting.denoise(temperature).canvas
+        )
+
+
+def test_a_canvas_may_be_left_while_a_step_is_ahead(open_tiny: Open) -> None:
+    left, fresh = (model_that_answered(open_tiny()) for _ in range(2))
+    left.begin_canvas(seed=1)
+    left.denoise(9.0, then=8.0)
+    for model in (left, fresh):
+        model.truncate(21)
+        model.prefill(tokens(20, seed=3))
+    left.begin_canvas(seed=1)
+    left.denoise(9.0, then=8.0)
+    again = refined(left, HOT, ahead=True, seed=5)
+    assert_same(again, refined(fresh, HOT, ahead=False, seed=5))
+
+
+def test_a_step_that_has_begun_is_not_changed_any_more(open_tiny: Open) -> None:
+    model = model_that_answered(open_tiny())
+    canvas = model.begin_canvas(seed=1)
+    model.denoise(9.0, then=8.0)
+    for change in (
+        lambda: model.set_canvas(canvas),
+        lambda: model.set_pinned(None),
+        lambda: model.last_logits(),
+        lambda: model.denoise(7.0),
+        lambda: model.denoise(8.0, renoise=canvas),
+    ):
+        with pytest.raises(RuntimeError, match="the next step has begun already"):
+            change()
+    model.denoise(8.0)
+    model.set_canvas(canvas)
+
+
+def test_a_model_that_goes_with_a_step_ahead_gives_its_memory_back(
+    gpu_extension: ModuleType, open_tiny: Open
+) -> None:
+    before = gpu_extension.cuda_devices()[0]["free_bytes"]
+    model = model_that_answered(open_tiny())
+    model.begin_canvas(seed=1)
+    model.denoise(9.0, then=8.0)
+    del model
+    assert gpu_extension.cuda_devices()[0]["free_bytes"] == before
+
+
+def continued(model: Model, *, fused: bool) -> list[Any]:
+    """Blocks that come into the cache with the first step of the next canvas, or before it."""
+    out: list[Any] = []
+    for block in range(3):
+        commit = tokens(CANVAS if block else 5, seed=block)
+        if not fused:
+            model.commit(commit)
+        options: dict[str, Any] = {"commit": commit} if fused else {}
+        out += refined(model, HOT[:3], ahead=fused, seed=6, block=block, **options)
+        out += [model.last_logits(), model.position]
+    layers = range(len(STREAMED.sliding))
+    return out + [part for layer in layers for part in (model.keys(layer), model.values(layer))]
+
+
+def test_a_commit_with_the_first_step_is_that_of_a_pass_of_its_own(open_tiny: Open) -> None:
+    fused, apart = open_tiny(context=256), open_tiny(context=256)
+    for model in (fused, apart):
+        model.prefill(tokens(30))
+    assert_same(continued(fused, fused=True), continued(apart, fused=False))
+
+
+def test_a_commit_with_the_first_step_may_overwrite_what_a_window_has_left(
+    open_tiny: Open,
+) -> None:
+    """A ring of 19 + 256 positions is full."""
+    fused, apart = (open_tiny(context=512, profile="compact") for _ in range(2))
+    for model in (fused, apart):
+        model.prefill(tokens(290))
+    assert_same(continued(fused, fused=True), continued(apart, fused=False))
+
+
+def test_a_commit_waits_for_the_first_step(open_tiny: Open) -> None:
+    model, fresh = open_tiny(context=64), open_tiny(context=64)
+    model.prefill(tokens(30))
+    model.begin_canvas(seed=1, commit=tokens(CANVAS))
+    assert model.position == 30
+    model.begin_canvas(seed=1)  # the answer went on elsewhere
+    fresh.prefill(tokens(30))
+    fresh.begin_canvas(seed=1)
+    np.testing.assert_array_equal(model.denoise(9.0).canvas, fresh.denoise(9.0).canvas)
+    assert model.position == 30
+    with pytest.raises(RuntimeError, match="context of 64 tokens is full"):
+        model.begin_canvas(commit=tokens(23))
+
+
+def test_streamed_experts_serve_a_commit_with_the_first_step(
+    open_file: Open, streamed_file: Path
+) -> None:
+    whole = open_file(streamed_file, context=256)
+    budget = in_all(whole.plan) - whole.plan["cuda"] - 100_000
+    part = open_file(streamed_file, context=256, memory=budget, cpu_share=0.0)
+    assert part.plan["main_memory"] > 0
+    for model in (part, whole):
+        model.prefill(tokens(13))
+    assert_same(continued(part, fused=True), continued(whole, fused=False))
+
+
 @pytest.mark.parametrize("position", [0, 21])
 def test_going_back_and_on_equals_a_fresh_start(position: int, open_tiny: Open) -> None:
     shared, other = tokens(60), tokens(33, seed=1)

@@ -76,6 +76,9 @@ class Model:
         *,
         start: Ids | None = None,  # [canvas], -1: random
         pinned: Ids | None = None,  # [canvas], -1: free
+        # What the cache takes before the canvas, as by commit(): at once, or with the first step
+        # where that spares a pass over the weights. `position` tells.
+        commit: Ids | None = None,
         seed: int = 0,
         block: int = 0,
         entropy_bound: float = 0.1,
@@ -86,10 +89,13 @@ class Model:
         self,
         temperature: float,
         *,
+        # Temperature of the step after this one. A GPU begins that step before this one's outcome
+        # is known: the next call has to ask for it, unless this step settles or the canvas is left.
+        then: float | None = None,
         uniform: npt.NDArray[np.float32] | None = None,  # [canvas]; tests only
         renoise: npt.NDArray[np.int32] | None = None,  # [canvas]; tests only
     ) -> Step: ...
-    # Between two steps; what the last step believed stays.
+    # Between two steps, where the last one was without `then`; what it believed stays.
     def set_canvas(self, ids: Ids) -> None: ...  # [canvas]
     def set_pinned(self, pinned: Ids | None) -> None: ...  # [canvas], -1: free
     def commit(self, ids: Ids) -> None: ...

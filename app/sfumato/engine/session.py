@@ -86,8 +86,7 @@ class Session:
             if reason:
                 yield run.finished(reason, self._peak_bytes())
                 return
-            # only now, because nobody needs the keys of a last block
-            self._append(canvas.draft, self._model.commit)
+            run.uncommitted = canvas.draft  # nobody needs the keys of a last block
 
     def _prompt(self, request: Generate) -> list[int]:
         """Ids of the conversation. Raises GenerationError where it cannot be answered."""
@@ -168,35 +167,47 @@ class Session:
         for start in range(0, len(ids), PREFILL_TOKENS):
             if stopped():
                 return False
-            self._append(ids[start : start + PREFILL_TOKENS], self._model.prefill)
+            self._append(ids[start : start + PREFILL_TOKENS])
         return not stopped()
 
-    def _append(self, ids: list[int], causal_pass: Callable[[list[int]], None]) -> None:
+    def _append(self, ids: list[int]) -> None:
         cached, self._cached = self._cached, []  # unknown, should the pass fail half-way
-        causal_pass(ids)
+        self._model.prefill(ids)
         self._cached = cached + ids
+
+    def _follow_commit(self, run: "_Run") -> None:
+        """The cache takes a block when the next canvas begins or with its first step."""
+        if run.uncommitted and self._model.position > len(self._cached):
+            self._cached = self._cached + run.uncommitted
+            run.uncommitted = []
 
     def _denoise(self, run: "_Run", stopped: Callable[[], bool]) -> Iterator[Canvas]:
         """Refine the next block until it settles or runs out of steps."""
         self._model.begin_canvas(
             start=run.start,
             pinned=run.pinned,
+            commit=run.uncommitted or None,
             seed=run.seed,
             block=run.block,
             entropy_bound=run.sampler.entropy_bound,
             stability_threshold=run.sampler.stability_threshold,
             confidence_threshold=run.sampler.confidence_threshold,
         )
+        self._follow_commit(run)
+        began = time.perf_counter()
         for step in range(run.sampler.max_steps):
             if stopped():
                 return
-            began = time.perf_counter()
-            canvas = Canvas.after(self._model.denoise(run.sampler.temperature(step)))
-            run.step_done((time.perf_counter() - began) * 1e3, canvas.settled)
+            temperature, then = run.temperatures(step)
+            canvas = Canvas.after(self._model.denoise(temperature, then=then))
+            self._follow_commit(run)
+            done = time.perf_counter()
+            run.step_done((done - began) * 1e3, canvas.settled)
             yield canvas
             time.sleep(max(0.0, run.pace_ms / 1e3 - (time.perf_counter() - began)))
             if canvas.settled:
                 return
+            began = time.perf_counter() if then is None else done
 
     def _denoised(self, run: "_Run", canvas: Canvas) -> Denoised:
         return Denoised(
@@ -281,6 +292,7 @@ class _Run:
         self.block_steps = 0
         self.block_ms = 0.0
         self.block_done = False
+        self.uncommitted: list[int] = []  # the block before, which the cache does not hold yet
         self.step_ms = 0.0
         self.steps = 0
         self.tokens = 0
@@ -299,6 +311,14 @@ class _Run:
         if self.pinned is None:
             return bytes(canvas_length)
         return bytes(id_ >= 0 for id_ in self.pinned)
+
+    def temperatures(self, step: int) -> tuple[float, float | None]:
+        """Of a step, and of the one after it where that may begin at once."""
+        last = step + 1 == self.sampler.max_steps or self.pace_ms > 0
+        return (
+            self.sampler.temperature(step),
+            None if last else self.sampler.temperature(step + 1),
+        )
 
     def step_done(self, ms: float, settled: bool) -> None:
         self.step_ms = ms

@@ -279,15 +279,13 @@ inline cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_
     emulator::queue(stream, [=] { std::memset(p, value, bytes); });
     return cudaSuccess;
 }
-inline cudaError_t cudaLaunchHostFunc(cudaStream_t stream, void (*work)(void*), void* data) {
-    emulator::queue(stream, [=] { work(data); });
-    return cudaSuccess;
-}
+cudaError_t cudaLaunchHostFunc(cudaStream_t stream, void (*work)(void*), void* data);
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned);
 cudaError_t cudaStreamDestroy(cudaStream_t);
 cudaError_t cudaStreamSynchronize(cudaStream_t);
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned);
 cudaError_t cudaEventDestroy(cudaEvent_t);
+cudaError_t cudaEventSynchronize(cudaEvent_t);
 cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t);
 cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned = 0);
 inline cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t, cudaEvent_t) {
@@ -299,8 +297,15 @@ inline cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t, cudaEvent_t) {
 // does it again at each cudaGraphLaunch.
 using cudaGraph_t = struct EmulatedGraph*;
 using cudaGraphExec_t = struct EmulatedGraph*;
+using cudaGraphNode_t = struct EmulatedGraph*;  // all that a graph captured
 enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
-cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode);
+cudaError_t cudaGraphCreate(cudaGraph_t* graph, unsigned);
+cudaError_t cudaStreamBeginCaptureToGraph(cudaStream_t,
+                                          cudaGraph_t graph,
+                                          const cudaGraphNode_t* dependencies,
+                                          const void* dependency_data,
+                                          size_t count,
+                                          cudaStreamCaptureMode);
 cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph);
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable,
                                  cudaGraph_t graph,
@@ -308,6 +313,36 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable,
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t);
 cudaError_t cudaGraphDestroy(cudaGraph_t);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable);
+
+// A conditional node: its body is done where the handle's value is not 0 when its turn comes.
+using cudaGraphConditionalHandle = unsigned*;
+enum cudaGraphNodeType { cudaGraphNodeTypeConditional = 13 };
+enum cudaGraphConditionalNodeType { cudaGraphCondTypeIf = 0 };
+enum { cudaGraphCondAssignDefault = 1 };
+struct cudaConditionalNodeParams {
+    cudaGraphConditionalHandle handle;
+    cudaGraphConditionalNodeType type;
+    unsigned size;
+    cudaGraph_t* phGraph_out;
+};
+struct cudaGraphNodeParams {
+    cudaGraphNodeType type;
+    cudaConditionalNodeParams conditional;
+};
+cudaError_t cudaGraphConditionalHandleCreate(cudaGraphConditionalHandle* handle,
+                                             cudaGraph_t graph,
+                                             unsigned default_value,
+                                             unsigned flags);
+inline void cudaGraphSetConditional(cudaGraphConditionalHandle handle, unsigned value) {
+    *handle = value;
+}
+cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, size_t* count);
+cudaError_t cudaGraphAddNode(cudaGraphNode_t* node,
+                             cudaGraph_t graph,
+                             const cudaGraphNode_t* dependencies,
+                             const void* dependency_data,
+                             size_t count,
+                             cudaGraphNodeParams* params);
 
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
 inline cudaError_t cudaPeekAtLastError() { return cudaSuccess; }

@@ -434,6 +434,14 @@ struct EmulatedStream {
 struct EmulatedGraph {
     std::map<EmulatedStream*, Lane> lanes;
     std::vector<std::shared_ptr<Moment>> moments;
+
+    // Its only conditional node, which comes after the lanes where it depends on them.
+    std::shared_ptr<unsigned> value;  // of the handle
+    unsigned default_value = 0;
+    std::shared_ptr<EmulatedGraph> body;
+    EmulatedGraph* bodies[1] = {};
+    bool depends = false;
+    bool is_body = false;
 };
 
 namespace {
@@ -485,6 +493,14 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
     delete event;
     return cudaSuccess;
 }
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+    const std::shared_ptr<Moment> last = event->last;
+    if (last->graph) emulator::fail("a wait for an event of a capture");
+    std::vector<Lane*> lanes;
+    for (EmulatedStream* stream : streams) lanes.push_back(&stream->lane);
+    run_lanes(lanes, [&] { return last->passed; });
+    return cudaSuccess;
+}
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     event->last = std::make_shared<Moment>(Moment{false, stream->graph});
     if (stream->graph) stream->graph->moments.push_back(event->last);
@@ -500,9 +516,55 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
     return cudaSuccess;
 }
 
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
-    if (stream->graph) return cudaErrorInvalidValue;
-    stream->graph = new EmulatedGraph;
+cudaError_t cudaLaunchHostFunc(cudaStream_t stream, void (*work)(void*), void* data) {
+    if (stream->graph && stream->graph->is_body)
+        emulator::fail("a host function in the body of a condition");
+    emulator::queue(stream, [=] { work(data); });
+    return cudaSuccess;
+}
+cudaError_t cudaGraphCreate(cudaGraph_t* graph, unsigned) {
+    *graph = new EmulatedGraph;
+    return cudaSuccess;
+}
+cudaError_t cudaStreamBeginCaptureToGraph(cudaStream_t stream,
+                                          cudaGraph_t graph,
+                                          const cudaGraphNode_t*,
+                                          const void*,
+                                          size_t,
+                                          cudaStreamCaptureMode) {
+    if (stream->graph || !graph->lanes.empty()) return cudaErrorInvalidValue;
+    stream->graph = graph;
+    return cudaSuccess;
+}
+cudaError_t cudaGraphConditionalHandleCreate(cudaGraphConditionalHandle* handle,
+                                             cudaGraph_t graph,
+                                             unsigned default_value,
+                                             unsigned) {
+    graph->value = std::make_shared<unsigned>(default_value);
+    graph->default_value = default_value;
+    *handle = graph->value.get();
+    return cudaSuccess;
+}
+cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, size_t* count) {
+    *count = std::min(*count, size_t(!graph->lanes.empty()));
+    if (*count) nodes[0] = graph;
+    return cudaSuccess;
+}
+cudaError_t cudaGraphAddNode(cudaGraphNode_t* node,
+                             cudaGraph_t graph,
+                             const cudaGraphNode_t* dependencies,
+                             const void*,
+                             size_t count,
+                             cudaGraphNodeParams* params) {
+    if (graph->body || graph->is_body || !graph->value ||
+        params->conditional.handle != graph->value.get() || params->conditional.size != 1)
+        return cudaErrorInvalidValue;
+    graph->depends = count == 1 && dependencies[0] == graph;
+    graph->body = std::make_shared<EmulatedGraph>();
+    graph->body->is_body = true;
+    graph->bodies[0] = graph->body.get();
+    params->conditional.phGraph_out = graph->bodies;
+    *node = graph->body.get();
     return cudaSuccess;
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* out) {
@@ -527,17 +589,26 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable,
     *executable = new EmulatedGraph(*graph);
     return cudaSuccess;
 }
+static void run_graph(const EmulatedGraph& graph) {
+    for (const auto& moment : graph.moments) moment->passed = false;
+    std::map<EmulatedStream*, Lane> again = graph.lanes;
+    std::vector<Lane*> lanes;
+    for (auto& [_, lane] : again) lanes.push_back(&lane);
+    run_lanes(lanes, [&] {
+        for (const Lane* lane : lanes)
+            if (!lane->empty()) return false;
+        return true;
+    });
+}
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
     emulator::queue(stream, [executable] {
-        for (const auto& moment : executable->moments) moment->passed = false;
-        std::map<EmulatedStream*, Lane> again = executable->lanes;
-        std::vector<Lane*> lanes;
-        for (auto& [_, lane] : again) lanes.push_back(&lane);
-        run_lanes(lanes, [&] {
-            for (const Lane* lane : lanes)
-                if (!lane->empty()) return false;
-            return true;
-        });
+        if (executable->value) *executable->value = executable->default_value;
+        const auto decide = [&] {
+            if (executable->body && *executable->value) run_graph(*executable->body);
+        };
+        if (!executable->depends) decide();
+        run_graph(*executable);
+        if (executable->depends) decide();
     });
     return cudaSuccess;
 }
