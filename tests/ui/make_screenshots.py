@@ -36,7 +36,7 @@ from sfumato.ui.recording_view import RecordingView  # noqa: E402
 SIZE = QSize(1180, 760)
 QUESTION = "How does text diffusion work?"
 SEED = 11
-MIDWAY = 7  # the step that is pictured
+MIDWAY = 5  # the step that is pictured
 EARLIER = (
     ("Reading a model card", "What does A4B mean?", "Four billion parameters are active a token."),
     ("Packing list for Lisbon in March", "What should I pack?", "Layers, and a light raincoat."),
