@@ -105,7 +105,7 @@ def _loading_progress() -> Callable[[float], bool]:
 
 
 def _print_json(event: Event) -> None:
-    print(msgspec.json.encode(event).decode(), flush=True)
+    print(msgspec.json.encode(event, enc_hook=str).decode(), flush=True)  # sentences in English
 
 
 def _json_lines(events: Iterable[Event]) -> None:
