@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sfumato.engine.protocol import Committed, Denoised, Generate, Load, Message
 from sfumato.engine.session import load
+from sfumato.services.generation import step_record
 from sfumato.store.recordings import StepRecord, encode_recording
 
 HERE = Path(__file__).resolve().parent
@@ -33,18 +34,7 @@ def main() -> None:
     steps: list[StepRecord] = []
     for event in session.answer(request, lambda: False):
         if isinstance(event, Denoised):
-            steps.append(
-                StepRecord(
-                    step=event.step,
-                    ids=event.ids,
-                    pieces=event.pieces,
-                    entropy=event.entropy,
-                    accepted=event.accepted,
-                    mean_entropy=event.mean_entropy,
-                    ms=event.ms,
-                    noise_pieces=event.noise_pieces,
-                )
-            )
+            steps.append(step_record(event))
         elif isinstance(event, Committed):
             blocks.append(base64.b64encode(encode_recording(steps)).decode())
             print(f"block {event.block}: {event.steps} steps, settled: {event.settled}")

@@ -14,6 +14,7 @@ import argparse
 import csv
 import dataclasses
 import datetime
+import functools
 import os
 import statistics
 import subprocess
@@ -67,8 +68,10 @@ def steps(model: Any, count: int, temperature: float) -> list[float]:
     out: list[float] = []
     while len(out) < count:
         model.begin_canvas(seed=len(out))
-        model.denoise(temperature)
-        out += [timed(model.denoise, temperature) for _ in range(min(47, count - len(out)))]
+        model.denoise(temperature, then=temperature)
+        left = min(47, count - len(out))
+        for then in [temperature] * (left - 1) + [None]:  # each begins before the last is read
+            out.append(timed(functools.partial(model.denoise, temperature, then=then)))
     return out
 
 

@@ -65,6 +65,25 @@ def build_parts(fonts: None, tmp_path: Path) -> Iterator[BuildParts]:
         close(parts)
 
 
+@pytest.fixture
+def start(fonts: None, tmp_path: Path) -> Iterator[Callable[[], Parts]]:
+    """Make the application with a real engine; a further call is a further start."""
+    made: list[Parts] = []
+
+    def make() -> Parts:
+        parts = build(Store.open(tmp_path / "data"))
+        made.append(parts)
+        parts.window.resize(1024, 640)
+        parts.chats.open_last()
+        parts.window.show()
+        parts.model.start()
+        return parts
+
+    yield make
+    for parts in made:
+        close(parts)
+
+
 def close(parts: Parts) -> None:
     """End the application, once."""
     if parts.window.isVisible():

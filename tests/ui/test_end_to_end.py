@@ -5,43 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
-from sfumato.application import Parts, build
+from sfumato.application import Parts
 from sfumato.paths import built_in_guide
 from sfumato.store import chats, messages
-from sfumato.store.store import Store
 
 pytestmark = pytest.mark.skipif(
     not built_in_guide().exists(), reason="the built-in guide is not in this checkout"
 )
 
 Start = Callable[[], Parts]
-
-
-@pytest.fixture
-def start(fonts: None, tmp_path: Path) -> Iterator[Start]:
-    made: list[Parts] = []
-
-    def make() -> Parts:
-        parts = build(Store.open(tmp_path / "data"))
-        made.append(parts)
-        parts.window.resize(1024, 640)
-        parts.chats.open_last()
-        parts.window.show()
-        parts.model.start()
-        return parts
-
-    yield make
-    for parts in made:
-        parts.window.close()
-        parts.close()
-        parts.window.deleteLater()
 
 
 def ask(qtbot: QtBot, parts: Parts, text: str) -> None:

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from scripted_engine import settling_events
 from sfumato.application import Parts
 from sfumato.engine.protocol import Denoised
+from sfumato.services.generation import step_record
 from sfumato.services.recordings import RecordedBlock
 from sfumato.store.recordings import StepRecord
 from sfumato.ui.canvas_layout import readable
@@ -27,18 +28,7 @@ def recorded(text: str = ANSWER, canvas: int = 16) -> list[RecordedBlock]:
     blocks: dict[int, list[StepRecord]] = {}
     for event in settling_events(text, canvas=canvas, steps=6):
         if isinstance(event, Denoised):
-            blocks.setdefault(event.block, []).append(
-                StepRecord(
-                    step=event.step,
-                    ids=event.ids,
-                    pieces=event.pieces,
-                    entropy=event.entropy,
-                    accepted=event.accepted,
-                    mean_entropy=event.mean_entropy,
-                    ms=event.ms,
-                    noise_pieces=event.noise_pieces,
-                )
-            )
+            blocks.setdefault(event.block, []).append(step_record(event))
     return [RecordedBlock(block, steps) for block, steps in blocks.items()]
 
 

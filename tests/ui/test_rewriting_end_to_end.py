@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextCursor
 from pytestqt.qtbot import QtBot
-from sfumato.application import Parts, build
+from sfumato.application import Parts
 from sfumato.engine.protocol import Committed, Denoised, Event
 from sfumato.paths import built_in_guide
 from sfumato.store import messages, recordings
-from sfumato.store.store import Store
 from sfumato.store.types import Message, SamplerValues
 
 pytestmark = pytest.mark.skipif(
@@ -24,26 +22,6 @@ pytestmark = pytest.mark.skipif(
 
 Start = Callable[[], Parts]
 WORDS = "purple"
-
-
-@pytest.fixture
-def start(fonts: None, tmp_path: Path) -> Iterator[Start]:
-    made: list[Parts] = []
-
-    def make() -> Parts:
-        parts = build(Store.open(tmp_path / "data"))
-        made.append(parts)
-        parts.window.resize(1024, 640)
-        parts.chats.open_last()
-        parts.window.show()
-        parts.model.start()
-        return parts
-
-    yield make
-    for parts in made:
-        parts.window.close()
-        parts.close()
-        parts.window.deleteLater()
 
 
 def until_done(qtbot: QtBot, parts: Parts) -> None:

@@ -213,7 +213,7 @@ class Rewriting(QObject):
         run = self._run
         if run is not None and not run.stopped:
             run.stopped = True
-        self._client.stop()
+            self._client.stop()
 
     def _ask(self) -> None:
         run = self._run

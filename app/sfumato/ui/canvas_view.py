@@ -188,6 +188,14 @@ class CanvasView(QWidget):
         self._floor = max(self._floor, self._flow_at(width).height)
         return round(self._floor)
 
+    def take_width(self, width: int) -> int:
+        """Be so wide, at the top of the parent; the height that it takes for it."""
+        self.resize(width, self.height())
+        height = self.heightForWidth(width)
+        self.setFixedHeight(height)
+        self.setGeometry(0, 0, width, height)
+        return height
+
     def sizeHint(self) -> QSize:
         return QSize(self._theme.column_px, self.heightForWidth(self.width()))
 

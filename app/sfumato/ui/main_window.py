@@ -51,6 +51,7 @@ from sfumato.ui.full_context import FullContext
 from sfumato.ui.gpu_dialog import GpuDialog
 from sfumato.ui.markdown import misleading, safe_target, shown_address
 from sfumato.ui.models_page import ModelsPage
+from sfumato.ui.question import question
 from sfumato.ui.recording_view import RecordingView
 from sfumato.ui.rewriter import KEYS as REWRITE_KEYS
 from sfumato.ui.rewriter import Rewriter
@@ -492,16 +493,16 @@ class MainWindow(QMainWindow):
         if not safe_target(address):
             return
         if misleading(text, address):
-            question = QMessageBox(self)
-            question.setIcon(QMessageBox.Icon.NoIcon)
-            question.setTextFormat(Qt.TextFormat.PlainText)
-            question.setWindowTitle(self.tr("Open this link?"))
-            question.setText(self.tr("The link says “%1” but opens:").replace("%1", text[:200]))
-            question.setInformativeText(shown_address(address))
-            opens = question.addButton(self.tr("Open"), QMessageBox.ButtonRole.AcceptRole)
-            question.addButton(self.tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
-            question.exec()
-            if question.clickedButton() is not opens:
+            box = question(
+                self,
+                self.tr("The link says “%1” but opens:").replace("%1", text[:200]),
+                shown_address(address),
+                title=self.tr("Open this link?"),
+            )
+            opens = box.addButton(self.tr("Open"), QMessageBox.ButtonRole.AcceptRole)
+            box.addButton(self.tr("Cancel"), QMessageBox.ButtonRole.RejectRole)
+            box.exec()
+            if box.clickedButton() is not opens:
                 return
         QDesktopServices.openUrl(QUrl(address))
 

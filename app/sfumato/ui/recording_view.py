@@ -264,10 +264,7 @@ class RecordingView(QWidget):
     # Layout
 
     def height_for(self, width: int) -> int:
-        self.canvas.resize(width, self.canvas.height())
-        height = self.canvas.heightForWidth(width)
-        self.canvas.setFixedHeight(height)
-        self.canvas.setGeometry(0, 0, width, height)
+        height = self.canvas.take_width(width)
         foot = self._foot.sizeHint().height()
         self._foot.setGeometry(0, height + 4, width, foot)
         return height + 4 + foot

@@ -162,7 +162,7 @@ class Rewriter(QObject):
             self._selected()
         except KnownError as error:
             action.setEnabled(False)
-            action.setToolTip(spoken(error.args[0]))
+            action.setToolTip(spoken(error))
         menu.addAction(action)
         return menu
 
@@ -239,7 +239,7 @@ class Rewriter(QObject):
         )
 
     def _tell(self, error: KnownError) -> None:
-        self._banner.show_notice(spoken(error.args[0]))
+        self._banner.show_notice(spoken(error))
 
 
 def _message_of(text: TextView) -> MessageWidget | None:

@@ -8,6 +8,7 @@ from sfumato.download.hub import HUGGING_FACE, Hub
 from sfumato.errors import DownloadError
 from sfumato.paths import models_dir
 from sfumato.services.settings import SettingsService
+from sfumato.services.spoken import spoken
 from sfumato.ui.settings_pages.page import Page, choice
 from sfumato.ui.theme import Theme
 from sfumato.ui.widgets import button, label
@@ -82,7 +83,7 @@ class DownloadsPage(Page):
         try:
             Hub(address or None)
         except DownloadError as error:
-            self._refused.setText(str(error))
+            self._refused.setText(spoken(error))
         else:
             self._refused.setText("")
             self._settings.change(hub=address)
